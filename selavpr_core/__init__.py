@@ -1,0 +1,1 @@
+"""SelaVPR++ as a library: model, weights, place map, retrieval. Imports no ROS."""
