@@ -26,8 +26,8 @@ MAX_MERIDIAN_DISTANCE = 7.0
 
 The series behind UTM is cut short. Against the exact projection (Krueger's series to n^6), utm 0.9
 is off by at most 1 mm at 3 degrees, 12 mm at 6, 34 mm at 7 and 0.4 m at 10 degrees; its inverse by
-0.4 mm, 48 mm, 140 mm and 1.8 m. Seven degrees hold every zone (those of Norway and Svalbard reach
-6) with at least 60 km to spare there and 440 km at the equator, and stay far below the noise of GPS.
+0.4 mm, 48 mm, 140 mm and 1.8 m: far below the noise of GPS. Seven degrees hold every zone, with
+440 km to spare at the equator (zones of Norway and Svalbard reach 6 degrees: 60 to 12 km to spare).
 """
 
 _FALSE_EASTING = 500_000.0
@@ -76,10 +76,12 @@ class Datum:
     @property
     def utm_origin(self) -> tuple[float, float]:
         """Easting and northing of the datum in its zone, metres: UTM = map position + this."""
-        easting, northing = _to_grid(
-            np.asarray(self.latitude), np.asarray(self.longitude), self.zone
-        )
-        return float(easting), float(northing) + (0.0 if self.northern else _FALSE_NORTHING)
+        east, north = self._grid_origin()
+        return east, north + (0.0 if self.northern else _FALSE_NORTHING)
+
+    def _grid_origin(self) -> tuple[float, float]:
+        east, north = _to_grid(np.asarray(self.latitude), np.asarray(self.longitude), self.zone)
+        return float(east), float(north)
 
     def to_map(
         self, latitude: ArrayLike, longitude: ArrayLike, altitude: ArrayLike | None = None
@@ -91,7 +93,7 @@ class Datum:
             altitude: metres, or None. Where it is not finite, z is 0.
 
         Returns:
-            [..., 3] metres: x east and y north on the grid of the datum's zone, z up from the datum.
+            [..., 3] metres: x east and y north on the grid of the datum's zone, z up.
 
         Raises:
             GeodesyError: a latitude outside 80 S to 84 N, a longitude outside +-180, NaN, or a
@@ -104,7 +106,7 @@ class Datum:
         )
         _check_wgs84(lat, lon, self.zone)
         east, north = _to_grid(lat, lon, self.zone)
-        east_0, north_0 = _to_grid(np.asarray(self.latitude), np.asarray(self.longitude), self.zone)
+        east_0, north_0 = self._grid_origin()
         up = np.where(np.isfinite(alt), alt - self.altitude, 0.0)
         return np.stack([east - east_0, north - north_0, up], axis=-1)
 
@@ -124,9 +126,9 @@ class Datum:
             raise ValueError(f"positions must have shape [..., 3], not {list(positions.shape)}")
         if not np.isfinite(positions).all():
             raise GeodesyError("a position in the map frame is not finite (NaN or infinite)")
-        east_0, north_0 = _to_grid(np.asarray(self.latitude), np.asarray(self.longitude), self.zone)
+        east_0, north_0 = self._grid_origin()
         lat, lon = _from_grid(positions[..., 0] + east_0, positions[..., 1] + north_0, self.zone)
-        # A centimetre of slack: what to_map accepted at the very edge must come back.
+        # 0.2 m of slack: what to_map accepted at the very edge must come back.
         _check_wgs84(lat, lon, self.zone, slack=2e-6)
         return lat, lon, positions[..., 2] + self.altitude
 
@@ -134,8 +136,8 @@ class Datum:
         """Return what to add to a true ENU yaw to get the yaw on the grid, radians.
 
         True north lies counter-clockwise of grid north by this angle (negative west of the central
-        meridian in the north): atan(tan(longitude - meridian) * sin(latitude)), the projection of
-        the sphere; the ellipsoid's differs by less than 1e-4 rad within the band that to_map allows.
+        meridian in the north): atan(tan(longitude - meridian) * sin(latitude)), exact on the sphere
+        and within 1e-4 rad on the ellipsoid wherever to_map is allowed.
         """
         _check_wgs84(np.asarray(latitude), np.asarray(longitude), self.zone)
         offset = math.radians(float(_from_meridian(np.asarray(longitude), self.zone)))
@@ -192,7 +194,7 @@ def _check_wgs84(
     wrong = (latitude < MIN_LATITUDE - slack) | (latitude > MAX_LATITUDE + slack)
     if wrong.any():
         raise GeodesyError(
-            f"latitude {_first(latitude, wrong):.6f} is outside UTM, which reaches from 80 S to 84 N"
+            f"latitude {_first(latitude, wrong):.6f} is outside UTM, which spans 80 S to 84 N"
         )
     wrong = np.abs(longitude) > 180.0 + slack
     if wrong.any():
