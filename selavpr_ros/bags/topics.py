@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from selavpr_ros.errors import BagError
 
 
-class TopicInfo(NamedTuple):
+@dataclass(frozen=True)
+class TopicInfo:
     """One topic of a bag; `type` is spelled as in ROS 2 ("sensor_msgs/msg/Image") always."""
 
     name: str
@@ -73,5 +74,5 @@ def _listed(topics: Collection[TopicInfo]) -> str:
         return "no topics"
     return ", ".join(
         f"{topic.name} ({topic.type}, {topic.count} message{'' if topic.count == 1 else 's'})"
-        for topic in sorted(topics)
+        for topic in sorted(topics, key=lambda topic: topic.name)
     )
