@@ -1,0 +1,65 @@
+"""The MultiConv adapter of a side network."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class ConvUnit(nn.Module):
+    """Convolution that keeps the map's size, batch normalisation, ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+        self.bn = nn.BatchNorm2d(outputs, eps=1e-3)
+        nn.init.constant_(self.conv.weight, 1e-5)
+        nn.init.constant_(self.conv.bias, 1e-5)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[B, inputs, h, w] to [B, outputs, h, w]."""
+        return functional.relu(self.bn(self.conv(features)))
+
+
+class MultiConv(nn.Module):
+    """Three parallel paths (1x1; 1x1 then 3x3; 1x1 then 5x5), concatenated, added to their input.
+
+    They give one half, one quarter and one quarter of the channels; the 1x1 before a larger
+    kernel keeps one sixteenth.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        half, quarter, narrow = channels // 2, channels // 4, channels // 16
+        self.path1 = ConvUnit(channels, half, 1)
+        self.path3 = nn.Sequential(ConvUnit(channels, narrow, 1), ConvUnit(narrow, quarter, 3))
+        self.path5 = nn.Sequential(ConvUnit(channels, narrow, 1), ConvUnit(narrow, quarter, 5))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[B, C, h, w] to the same shape."""
+        paths = (self.path1(features), self.path3(features), self.path5(features))
+        return features + torch.cat(paths, dim=1)
+
+
+class Adapter(nn.Module):
+    """Linear D -> D/2, ReLU, MultiConv on the map of patches, Linear D/2 -> D.
+
+    Before training its output is zero, whatever the input.
+    """
+
+    def __init__(self, embed_dim: int) -> None:
+        super().__init__()
+        self.down = nn.Linear(embed_dim, embed_dim // 2)
+        self.multi_conv = MultiConv(embed_dim // 2)
+        self.up = nn.Linear(embed_dim // 2, embed_dim)
+        nn.init.trunc_normal_(self.down.weight, std=0.02)
+        for zero in (self.down.bias, self.up.weight, self.up.bias):
+            nn.init.zeros_(zero)
+
+    def forward(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+        """tokens: [B, h * w, D] of the patches, grid: (h, w); returns the same shape."""
+        features = functional.relu(self.down(tokens))
+        # A transposed view is a channels-last map: no copy on the way in or out.
+        features = self.multi_conv(features.transpose(1, 2).unflatten(2, grid))
+        return self.up(features.flatten(2).transpose(1, 2))

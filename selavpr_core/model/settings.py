@@ -1,0 +1,148 @@
+"""Everything that is needed to build the network, and the presets it comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+PATCH_SIZE = 14
+BRANCHES = ("float", "hash")
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Architecture and input size of a SelaVPR network.
+
+    preset: name of the preset that it came from.
+    embed_dim, depth, num_heads: channels, blocks and attention heads of the vision transformer.
+    native_size: side in pixels of the images that the backbone was pretrained on; its position
+        embedding has (native_size / 14)^2 + 1 rows.
+    adapted_blocks: ascending 1-based numbers of the blocks that have an adapter in each branch.
+    descriptor_dim: length of the float descriptor.
+    code_bits: length of the binary code, a multiple of 8.
+    branches: "float", "hash" or both, in this order.
+    input_size: (height, width) in pixels at inference, multiples of 14.
+
+    Raises ValueError where these contradict each other.
+    """
+
+    preset: str
+    embed_dim: int
+    depth: int
+    num_heads: int
+    native_size: int
+    adapted_blocks: tuple[int, ...]
+    descriptor_dim: int
+    code_bits: int
+    branches: tuple[str, ...]
+    input_size: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        if self.embed_dim % self.num_heads or self.embed_dim % 32:
+            raise ValueError(
+                f"embed_dim {self.embed_dim} must be a multiple of 32 and of num_heads "
+                f"{self.num_heads}"
+            )
+        if self.native_size < PATCH_SIZE or self.native_size % PATCH_SIZE:
+            raise ValueError(f"native_size {self.native_size} is not a multiple of {PATCH_SIZE}")
+        blocks = self.adapted_blocks
+        if not blocks or list(blocks) != sorted(set(blocks) & set(range(1, self.depth + 1))):
+            raise ValueError(
+                f"adapted_blocks {blocks} must be ascending block numbers in 1..{self.depth}"
+            )
+        if self.branches not in (("float",), ("hash",), BRANCHES):
+            raise ValueError(f"branches {self.branches} must be 'float', 'hash' or both")
+        if self.code_bits <= 0 or self.code_bits % 8 or self.descriptor_dim <= 0:
+            raise ValueError("code_bits must be a positive multiple of 8, descriptor_dim positive")
+        check_image_size(self.input_size)
+
+    @property
+    def native_grid(self) -> int:
+        """Patches along one side of the images that the backbone was pretrained on."""
+        return self.native_size // PATCH_SIZE
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as a dictionary of JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> ModelSettings:
+        """Build settings from what `to_json` returned; ValueError for another set of keys."""
+        names = {field.name for field in fields(cls)}
+        if set(values) != names:
+            differing = ", ".join(sorted(names ^ set(values)))
+            raise ValueError(f"model settings with missing or unknown keys: {differing}")
+        lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
+        return cls(**{**values, **lists})
+
+
+def check_image_size(size: Sequence[int]) -> None:
+    """Raise ValueError unless (height, width) are positive multiples of the patch size."""
+    if len(size) != 2 or any(side < PATCH_SIZE or side % PATCH_SIZE for side in size):
+        shown = " x ".join(str(side) for side in size)
+        raise ValueError(f"image size {shown} must be height x width in multiples of {PATCH_SIZE}")
+
+
+@dataclass(frozen=True)
+class _Preset:
+    embed_dim: int
+    depth: int
+    num_heads: int
+    native_size: int
+    adapters: str
+    descriptor_dim: int
+    input_size: tuple[int, int]
+
+
+# base and large are the published ones; small follows their proportions; tiny is for machines
+# without a GPU and has no published backbone.
+_PRESETS = {
+    "base": _Preset(768, 12, 12, 518, "all", 2048, (322, 322)),
+    "large": _Preset(1024, 24, 16, 518, "last:16", 4096, (322, 322)),
+    "small": _Preset(384, 12, 6, 518, "all", 2048, (322, 322)),
+    "tiny": _Preset(192, 12, 3, 224, "all", 1024, (224, 224)),
+}
+PRESETS = tuple(_PRESETS)
+CODE_BITS = 512
+
+
+def preset_settings(
+    preset: str,
+    *,
+    branches: Sequence[str] = BRANCHES,
+    adapters: str | None = None,
+    input_size: tuple[int, int] | None = None,
+) -> ModelSettings:
+    """Return the settings of a preset, with what differs from it.
+
+    adapters: "all", "last:N" or "every:N" (blocks N, 2N, ...); the preset's own by default.
+    Raises ValueError for an unknown preset, placement, branch or size.
+    """
+    if preset not in _PRESETS:
+        raise ValueError(f"unknown preset {preset!r}: choose one of {', '.join(PRESETS)}")
+    values = _PRESETS[preset]
+    return ModelSettings(
+        preset=preset,
+        embed_dim=values.embed_dim,
+        depth=values.depth,
+        num_heads=values.num_heads,
+        native_size=values.native_size,
+        adapted_blocks=_adapted_blocks(adapters or values.adapters, values.depth),
+        descriptor_dim=values.descriptor_dim,
+        code_bits=CODE_BITS,
+        branches=tuple(branches),
+        input_size=input_size or values.input_size,
+    )
+
+
+def _adapted_blocks(adapters: str, depth: int) -> tuple[int, ...]:
+    """Return the 1-based block numbers that "all", "last:N" or "every:N" stand for."""
+    if adapters == "all":
+        return tuple(range(1, depth + 1))
+    kind, _, number = adapters.partition(":")
+    if kind in ("last", "every") and number.isdecimal() and 1 <= int(number) <= depth:
+        if kind == "last":
+            return tuple(range(depth - int(number) + 1, depth + 1))
+        return tuple(range(int(number), depth + 1, int(number)))
+    raise ValueError(f"adapters {adapters!r}: write all, last:N or every:N with N in 1..{depth}")
