@@ -1,0 +1,294 @@
+"""The manifest of a place map, `map.json`: what the map is made of, replaced atomically."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from selavpr_core.errors import GeodesyError, MapError
+from selavpr_core.geodesy import Datum
+from selavpr_core.place_map.durable import publish
+from selavpr_core.place_map.tensor_file import FileDigest
+
+if TYPE_CHECKING:
+    from selavpr_core.describer import Describer
+
+MANIFEST_NAME = "map.json"
+FORMAT = "selavpr place map"
+VERSION = 1
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """The model that described a map's places; queries must be described by the same one.
+
+    Attributes:
+        fingerprint: 64 hex digits over weights, settings and preprocessing.
+        source: what the weights were loaded from: a name, a path or "random:PRESET".
+        preset: name of the model's preset.
+        pretrained: False for untrained weights.
+        descriptor_dim: dimension of the float descriptors, None without the float branch.
+        code_bytes: bytes of a code, None without the hash branch.
+    """
+
+    fingerprint: str
+    source: str
+    preset: str
+    pretrained: bool
+    descriptor_dim: int | None
+    code_bytes: int | None
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch("[0-9a-f]{64}", self.fingerprint):
+            raise MapError(f"a fingerprint has 64 hex digits, not {self.fingerprint!r}")
+        if self.descriptor_dim is None and self.code_bytes is None:
+            raise MapError("the model has neither codes nor descriptors: a map needs one of them")
+        for size in (self.descriptor_dim, self.code_bytes):
+            if size is not None and size < 1:
+                raise MapError(f"a code or descriptor cannot have {size} entries")
+
+    @classmethod
+    def from_describer(cls, describer: Describer) -> ModelInfo:
+        """Return what a map stores about the describer that makes it."""
+        return cls(
+            fingerprint=describer.fingerprint,
+            source=describer.source,
+            preset=describer.preset,
+            pretrained=describer.pretrained,
+            descriptor_dim=describer.descriptor_dim,
+            code_bytes=describer.code_bytes,
+        )
+
+    @property
+    def short_fingerprint(self) -> str:
+        """The first 12 digits of the fingerprint, for messages."""
+        return self.fingerprint[:12]
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file of the map: path relative to the map's folder, size in bytes, SHA-256."""
+
+    file: str
+    bytes: int
+    sha256: str
+
+    @classmethod
+    def at(cls, file: str, digest: FileDigest) -> StoredFile:
+        """Return the entry of a file with this size and checksum."""
+        return cls(file, digest.bytes, digest.sha256)
+
+
+@dataclass(frozen=True)
+class SegmentInfo:
+    """What the manifest says about a segment, the places of one bag or mapping session.
+
+    Attributes:
+        name: unique in the map.
+        source: where the places came from, for people: usually the bag's path.
+        created: when the segment was finished, ISO 8601 in UTC.
+        count: number of places, at least 1.
+        first_stamp, last_stamp: smallest and largest stamp, ns since the epoch.
+        data: the file with codes, descriptors and poses.
+        thumbnails: the file with the thumbnails, None if none were stored.
+    """
+
+    name: str
+    source: str
+    created: str
+    count: int
+    first_stamp: int
+    last_stamp: int
+    data: StoredFile
+    thumbnails: StoredFile | None
+
+    @property
+    def bytes(self) -> int:
+        """Size of the data file, without the thumbnails."""
+        return self.data.bytes
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything in `map.json`."""
+
+    model: ModelInfo
+    datum: Datum | None
+    segments: tuple[SegmentInfo, ...]
+
+    @property
+    def count(self) -> int:
+        """Number of places in the map."""
+        return sum(segment.count for segment in self.segments)
+
+    def files(self) -> set[str]:
+        """Return the relative paths of all files that belong to the map."""
+        return {
+            stored.file
+            for segment in self.segments
+            for stored in (segment.data, segment.thumbnails)
+            if stored is not None
+        }
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check the manifest of the map in a folder.
+
+    Raises:
+        MapError: no such map, not a map, another version, or a damaged manifest.
+    """
+    path = folder / MANIFEST_NAME
+    try:
+        text = path.read_bytes().decode()
+        entries = json.loads(text)
+    except FileNotFoundError:
+        if folder.is_dir():
+            problem = f"{folder} is not a place map: it has no {MANIFEST_NAME}"
+        else:
+            problem = f"there is no place map at {folder}"
+        raise MapError(f"{problem}; give the folder that `selavpr build-map` wrote") from None
+    except NotADirectoryError:
+        raise MapError(f"{folder} is a file, but a place map is a folder") from None
+    except ValueError as error:
+        raise MapError(f"{path} is damaged: it is not JSON ({error}); restore a copy") from None
+    except OSError as error:
+        raise MapError(f"{path} cannot be read: {error.strerror}") from None
+    if not isinstance(entries, dict) or entries.get("format") != FORMAT:
+        raise MapError(f"{path} is not the manifest of a place map")
+    version = entries.get("version")
+    if type(version) is not int or version < 1:
+        raise MapError(f"{path} is damaged: version {version!r} is no version of the format")
+    if version > VERSION:
+        raise MapError(
+            f"{folder} has map format {version}, newer than this program's {VERSION}: "
+            "update selavpr_ros"
+        )
+    try:
+        return _parse(entries)
+    except (ValueError, MapError, GeodesyError) as error:
+        raise MapError(f"{path} is damaged: {error}") from None
+
+
+def write_manifest(folder: Path, manifest: Manifest, temporary: Path) -> None:
+    """Replace the manifest atomically: written aside at `temporary`, forced to disk, renamed."""
+    entries = {
+        "format": FORMAT,
+        "version": VERSION,
+        "datum": None if manifest.datum is None else manifest.datum.to_json(),
+        "model": dict(vars(manifest.model)),
+        "segments": [_segment_entries(segment) for segment in manifest.segments],
+    }
+    temporary.write_text(json.dumps(entries, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    publish(temporary, folder / MANIFEST_NAME)
+
+
+def _segment_entries(segment: SegmentInfo) -> dict[str, Any]:
+    entries = dict(vars(segment))
+    entries["data"] = dict(vars(segment.data))
+    if segment.thumbnails is not None:
+        entries["thumbnails"] = dict(vars(segment.thumbnails))
+    return entries
+
+
+def _parse(entries: dict[str, Any]) -> Manifest:
+    _check_keys(entries, {"format", "version", "datum", "model", "segments"}, "the manifest")
+    datum = _optional(entries, "datum", dict)
+    model = _field(entries, "model", dict)
+    _check_keys(model, set(ModelInfo.__dataclass_fields__), "model")
+    segments = [_parse_segment(entry) for entry in _field(entries, "segments", list)]
+    names = [segment.name for segment in segments]
+    if len(set(names)) != len(names):
+        raise ValueError("two segments have the same name")
+    manifest = Manifest(
+        model=ModelInfo(
+            fingerprint=_field(model, "fingerprint", str),
+            source=_field(model, "source", str),
+            preset=_field(model, "preset", str),
+            pretrained=_field(model, "pretrained", bool),
+            descriptor_dim=_optional(model, "descriptor_dim", int),
+            code_bytes=_optional(model, "code_bytes", int),
+        ),
+        datum=None if datum is None else _parse_datum(datum),
+        segments=tuple(segments),
+    )
+    stored = sum(1 + (segment.thumbnails is not None) for segment in segments)
+    if len(manifest.files()) != stored:
+        raise ValueError("two segments have the same file")
+    return manifest
+
+
+def _parse_datum(entries: dict[str, Any]) -> Datum:
+    for name in ("latitude", "longitude", "altitude"):
+        if not math.isfinite(_number(entries, name)):
+            raise ValueError(f"{name} of the datum is not finite")
+    return Datum.from_json(entries)
+
+
+def _parse_segment(entries: object) -> SegmentInfo:
+    if not isinstance(entries, dict):
+        raise ValueError("a segment is not an object")
+    name = _field(entries, "name", str)
+    _check_keys(entries, set(SegmentInfo.__dataclass_fields__), f"segment {name!r}")
+    thumbnails = _optional(entries, "thumbnails", dict)
+    segment = SegmentInfo(
+        name=name,
+        source=_field(entries, "source", str),
+        created=_field(entries, "created", str),
+        count=_field(entries, "count", int),
+        first_stamp=_field(entries, "first_stamp", int),
+        last_stamp=_field(entries, "last_stamp", int),
+        data=_parse_stored(_field(entries, "data", dict)),
+        thumbnails=None if thumbnails is None else _parse_stored(thumbnails),
+    )
+    if segment.count < 1 or segment.first_stamp > segment.last_stamp:
+        raise ValueError(f"segment {name!r} has impossible numbers")
+    return segment
+
+
+def _parse_stored(entries: dict[str, Any]) -> StoredFile:
+    _check_keys(entries, set(StoredFile.__dataclass_fields__), "a file's entry")
+    stored = StoredFile(
+        file=_field(entries, "file", str),
+        bytes=_field(entries, "bytes", int),
+        sha256=_field(entries, "sha256", str),
+    )
+    relative = PurePosixPath(stored.file)
+    # A map may come from elsewhere: it must not reach outside its own folder.
+    if relative.is_absolute() or ".." in relative.parts or not relative.parts:
+        raise ValueError(f"{stored.file!r} is not a path inside the map")
+    if stored.bytes < 0 or not re.fullmatch("[0-9a-f]{64}", stored.sha256):
+        raise ValueError(f"{stored.file} has an impossible size or checksum")
+    return stored
+
+
+def _check_keys(entries: Mapping[str, Any], expected: set[str], where: str) -> None:
+    unknown = sorted(entries.keys() - expected)
+    if unknown:
+        raise ValueError(f"{where} has an unknown entry {unknown[0]!r}")
+
+
+def _field(entries: Mapping[str, Any], name: str, kind: type[_T]) -> _T:
+    if name not in entries:
+        raise ValueError(f"{name!r} is missing")
+    value = entries[name]
+    if type(value) is not kind:  # exactly: bool is an int to isinstance
+        raise ValueError(f"{name!r} is {value!r}, not {kind.__name__}")
+    return value
+
+
+def _optional(entries: Mapping[str, Any], name: str, kind: type[_T]) -> _T | None:
+    return None if entries.get(name, 0) is None else _field(entries, name, kind)
+
+
+def _number(entries: Mapping[str, Any], name: str) -> float:
+    value = entries.get(name)
+    if type(value) is int or type(value) is float:
+        return float(value)
+    raise ValueError(f"{name} of the datum is {value!r}, not a number")

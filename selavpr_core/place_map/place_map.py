@@ -1,0 +1,124 @@
+"""A place map opened for localization."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from selavpr_core.errors import MapError
+from selavpr_core.geodesy import Datum
+from selavpr_core.place_map.manifest import Manifest, ModelInfo, SegmentInfo, read_manifest
+from selavpr_core.place_map.segment import Segment, columns, concatenated
+
+
+class PlaceMap:
+    """The places of a map, numbered from 0 over all segments in the manifest's order.
+
+    Codes and descriptors stay on disk, mapped into memory: only the rows in use are read, and the
+    kernel may drop them again. Attributes, N = len(place_map):
+        path: folder of the map.
+        model: the model that described the places.
+        datum: origin of the map frame; None for a map in the frame of its odometry.
+        segments: what the manifest says about each segment.
+        codes: [n, code_bytes] uint8 of each segment, or None in a map without codes.
+        descriptors: [n, descriptor_dim] float16 of each segment, or None without descriptors.
+        positions: [N, 3] float64, metres in the map frame (x east, y north, z up with a datum).
+        headings, heading_sigmas: [N] float32, radians; NaN where unknown.
+        position_sigmas: [N] float32, metres, one horizontal sigma; NaN where unknown.
+        stamps: [N] int64, nanoseconds since the epoch.
+    All arrays are read-only.
+    """
+
+    def __init__(self, path: Path, manifest: Manifest, opened: tuple[Segment, ...]) -> None:
+        self.path = path
+        self.model: ModelInfo = manifest.model
+        self.datum: Datum | None = manifest.datum
+        self.segments: tuple[SegmentInfo, ...] = manifest.segments
+        self._opened = opened
+        self._starts = np.cumsum([0, *(segment.count for segment in manifest.segments)])
+        self.codes: tuple[NDArray[np.uint8], ...] | None = None
+        if self.model.code_bytes is not None:
+            self.codes = tuple(s.codes for s in opened if s.codes is not None)
+        self.descriptors: tuple[NDArray[np.float16], ...] | None = None
+        if self.model.descriptor_dim is not None:
+            self.descriptors = tuple(s.descriptors for s in opened if s.descriptors is not None)
+        self.positions: NDArray[np.float64] = self._column("positions")
+        self.headings: NDArray[np.float32] = self._column("headings")
+        self.heading_sigmas: NDArray[np.float32] = self._column("heading_sigmas")
+        self.position_sigmas: NDArray[np.float32] = self._column("position_sigmas")
+        self.stamps: NDArray[np.int64] = self._column("stamps")
+
+    def _column(self, name: str) -> NDArray[Any]:
+        arrays = [getattr(segment, name) for segment in self._opened]
+        column = concatenated(arrays, columns(self.model, 0)[name])
+        column.flags.writeable = False
+        return column
+
+    @classmethod
+    def load(cls, path: Path | str, fingerprint: str | None = None) -> PlaceMap:
+        """Open the map in a folder and verify all of it: version, sizes, checksums, columns.
+
+        With `fingerprint`, that of the model which describes the queries, the map must have been
+        made by the same model.
+
+        Raises:
+            MapError: no map there, another version, a damaged or missing part (named), or a
+                map made by another model.
+        """
+        path = Path(path)
+        manifest = read_manifest(path)
+        model = manifest.model
+        if fingerprint is not None and fingerprint != model.fingerprint:
+            raise MapError(
+                f"{path} was made with other weights or preprocessing (fingerprint "
+                f"{model.short_fingerprint}) than the ones loaded ({fingerprint[:12]}): pass "
+                f"--weights {model.source}, or build the map again"
+            )
+        opened = tuple(Segment(path, info, model) for info in manifest.segments)
+        return cls(path, manifest, opened)
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def gather(self, indices: ArrayLike) -> NDArray[np.float32]:
+        """Return the descriptors of the places `indices` [k] as [k, descriptor_dim] float32."""
+        if self.descriptors is None:
+            raise MapError(f"{self.path} has no float descriptors")
+        places = np.asarray(indices, np.int64)
+        rows = np.empty((len(places), self.model.descriptor_dim or 0), np.float16)
+        for start, values in zip(self._starts[:-1], self.descriptors, strict=True):
+            inside = (places >= start) & (places < start + len(values))
+            rows[inside] = values[places[inside] - start]
+        # torch converts with the processor's own instruction, numpy in software.
+        return torch.from_numpy(rows).float().numpy()
+
+    def thumbnail(self, place: int) -> bytes | None:
+        """Return a place's thumbnail as JPEG; None if it has none or they were left behind."""
+        segment, row = self._locate(place)
+        return self._opened[segment].thumbnail(row)
+
+    def segment_of(self, place: int) -> SegmentInfo:
+        """Return the segment that a place belongs to."""
+        return self.segments[self._locate(place)[0]]
+
+    def spacing(self, place: int) -> float:
+        """Return the distance in metres to the nearest other place of the same segment.
+
+        Places at the very same position do not count. NaN if there is no other.
+        """
+        segment, row = self._locate(place)
+        positions = self._opened[segment].positions
+        distances = np.linalg.norm(positions - positions[row], axis=1)
+        distances = distances[distances > 0]
+        return float(distances.min()) if len(distances) else float("nan")
+
+    def _locate(self, place: int) -> tuple[int, int]:
+        """Return the segment's number and the row in it of a place."""
+        if not 0 <= place < len(self):
+            raise IndexError(f"place {place} of a map with {len(self)} places")
+        segment = int(np.searchsorted(self._starts, place, side="right")) - 1
+        return segment, place - int(self._starts[segment])
