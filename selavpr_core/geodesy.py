@@ -24,7 +24,7 @@ MAX_LATITUDE = 84.0
 MAX_MERIDIAN_DISTANCE = 7.0
 """How far from its zone's central meridian a position may lie, in degrees.
 
-The series behind UTM is cut short. Against the exact projection (Krueger's series to n^6), utm 0.9
+The series behind UTM is cut short. Against the exact projection (Krueger's series to n^6), utm 0.8+
 is off by at most 1 mm at 3 degrees, 12 mm at 6, 34 mm at 7 and 0.4 m at 10 degrees; its inverse by
 0.4 mm, 48 mm, 140 mm and 1.8 m: far below the noise of GPS. Seven degrees hold every zone, with
 440 km to spare at the equator (zones of Norway and Svalbard reach 6 degrees: 60 to 12 km to spare).
@@ -32,10 +32,6 @@ is off by at most 1 mm at 3 degrees, 12 mm at 6, 34 mm at 7 and 0.4 m at 10 degr
 
 _FALSE_EASTING = 500_000.0
 _FALSE_NORTHING = 10_000_000.0  # of the southern hemisphere
-
-# All zones have the same grid about their meridian, so positions are projected in this one: far
-# from the date line, which not every version of utm gets right.
-_WORKING_ZONE = 31
 
 
 @dataclass(frozen=True)
@@ -74,7 +70,7 @@ class Datum:
             GeodesyError: latitude outside 80 S to 84 N, longitude outside +-180, or no number.
         """
         _check_wgs84(np.asarray(latitude), np.asarray(longitude), zone=None)
-        zone = int(utm.latlon_to_zone_number(float(latitude), float(_wrapped(longitude))))
+        zone = int(utm.latlon_to_zone_number(float(latitude), float(longitude)))
         return cls(float(latitude), float(longitude), float(altitude), zone, latitude >= 0)
 
     @property
@@ -180,13 +176,9 @@ def _central_meridian(zone: int) -> float:
     return zone * 6.0 - 183.0
 
 
-def _wrapped(longitude: ArrayLike) -> NDArray[np.float64]:
-    return (np.asarray(longitude, dtype=np.float64) + 180.0) % 360.0 - 180.0
-
-
 def _from_meridian(longitude: NDArray[np.float64], zone: int) -> NDArray[np.float64]:
     """Degrees east of the zone's central meridian, in [-180, 180), also across the date line."""
-    return _wrapped(longitude - _central_meridian(zone))
+    return (longitude - _central_meridian(zone) + 180.0) % 360.0 - 180.0
 
 
 def _check_wgs84(
@@ -236,10 +228,7 @@ def _to_grid(
     if latitude.size == 0:
         return np.zeros(latitude.shape), np.zeros(latitude.shape)
     east, north, _, _ = utm.from_latlon(
-        np.abs(latitude),
-        _from_meridian(longitude, zone) + _central_meridian(_WORKING_ZONE),
-        force_zone_number=_WORKING_ZONE,
-        force_zone_letter="N",
+        np.abs(latitude), longitude, force_zone_number=zone, force_zone_letter="N"
     )
     return np.asarray(east), np.copysign(north, latitude)
 
@@ -257,6 +246,5 @@ def _from_grid(
             f"a position {_first(np.hypot(east - _FALSE_EASTING, north), wrong) / 1000:.0f} km from"
             f" the origin of UTM zone {zone} is outside what the zone can hold"
         )
-    lat, lon = utm.to_latlon(east, np.abs(north), _WORKING_ZONE, northern=True, strict=False)
-    offset = lon - _central_meridian(_WORKING_ZONE)
-    return np.copysign(lat, north), _wrapped(offset + _central_meridian(zone))
+    lat, lon = utm.to_latlon(east, np.abs(north), zone, northern=True, strict=False)
+    return np.copysign(lat, north), np.asarray(lon)
