@@ -16,7 +16,7 @@ import numpy as np
 import utm
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import GeodesyError
+from selavpr_core.errors import GeodesyError
 
 MIN_LATITUDE = -80.0
 MAX_LATITUDE = 84.0
@@ -109,6 +109,13 @@ class Datum:
         east_0, north_0 = self._grid_origin()
         up = np.where(np.isfinite(alt), alt - self.altitude, 0.0)
         return np.stack([east - east_0, north - north_0, up], axis=-1)
+
+    def holds(self, latitude: ArrayLike, longitude: ArrayLike) -> NDArray[np.bool_]:
+        """Tell which WGS84 positions (degrees) to_map accepts; NaN is none of them."""
+        lat = np.asarray(latitude, dtype=np.float64)
+        lon = np.asarray(longitude, dtype=np.float64)
+        near = np.abs(_from_meridian(lon, self.zone)) <= MAX_MERIDIAN_DISTANCE
+        return near & (np.abs(lon) <= 180.0) & (lat >= MIN_LATITUDE) & (lat <= MAX_LATITUDE)
 
     def to_wgs84(
         self, positions: ArrayLike

@@ -195,6 +195,7 @@ def test_no_positions_give_no_rows() -> None:
 )
 def test_positions_that_the_zone_cannot_hold_are_refused(lat: float, lon: float, said: str) -> None:
     datum = Datum.at(1.0, 9.0)
+    assert datum.holds([1.0, lat], [9.0, lon]).tolist() == [True, False]
     with pytest.raises(GeodesyError, match=said):
         datum.to_map(np.array([1.0, lat]), np.array([9.0, lon]))
     with pytest.raises(GeodesyError, match=said):
