@@ -14,8 +14,8 @@ class ConvUnit(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
         self.bn = nn.BatchNorm2d(outputs, eps=1e-3)
-        nn.init.constant_(self.conv.weight, 1e-5)
-        nn.init.constant_(self.conv.bias, 1e-5)
+        for parameter in self.conv.parameters():
+            nn.init.constant_(parameter, 1e-5)
 
     def forward(self, features: Tensor) -> Tensor:
         """[B, inputs, h, w] to [B, outputs, h, w]."""

@@ -38,14 +38,14 @@ class Backbone(nn.Module):
             num_classes=0,
             global_pool="",
         )
-        self.cls_token = transformer.cls_token
-        self.pos_embed = transformer.pos_embed
+        self.cls_token: nn.Parameter = transformer.cls_token  # type: ignore[assignment]
+        self.pos_embed: nn.Parameter = transformer.pos_embed  # type: ignore[assignment]
         self.patch_embed = transformer.patch_embed
         self.blocks = transformer.blocks
         self.norm = transformer.norm
         self._native_grid = settings.native_grid
         self._resampled: dict[tuple[int, int, torch.dtype], Tensor] = {}
-        self.register_load_state_dict_post_hook(lambda module, _: module._resampled.clear())
+        self.register_load_state_dict_post_hook(_forget_positions)
         self.requires_grad_(False)
         self.eval()
 
@@ -112,3 +112,7 @@ class Backbone(nn.Module):
         """Forget resampled positions when the parameters move or change their dtype."""
         self._resampled.clear()
         return super()._apply(fn, recurse)
+
+
+def _forget_positions(backbone: Backbone, _: object) -> None:
+    backbone._resampled.clear()

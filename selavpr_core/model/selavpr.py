@@ -29,6 +29,8 @@ class Output(NamedTuple):
 class SelaVPR(nn.Module):
     """SelaVPR++: a frozen DINOv2 with a float branch, a hash branch, or both.
 
+    It computes in float32; `Describer` runs it in half precision, with the heads in float32.
+
     source: what `from_pretrained` was given, None for a network that was built otherwise.
     pretrained: whether the weights were trained at all.
     """
@@ -59,13 +61,17 @@ class SelaVPR(nn.Module):
 
         return load_model(name_or_path)
 
+    def branches(self) -> list[SideNetwork]:
+        """Return the branches that the network was built with, the float branch first."""
+        return [branch for branch in (self.float_branch, self.hash_branch) if branch is not None]
+
     def forward(self, images: Tensor) -> Output:
         """Describe images.
 
         images: [B, 3, H, W], normalised RGB, H and W multiples of 14; ValueError otherwise.
         """
         grid = (images.shape[-2] // PATCH_SIZE, images.shape[-1] // PATCH_SIZE)
-        branches = [b for b in (self.float_branch, self.hash_branch) if b is not None]
+        branches = self.branches()
         first = self.settings.adapted_blocks[0]
         states: list[Tensor] = []
         images = images.to(self.backbone.patch_embed.proj.weight.dtype)
