@@ -1,0 +1,282 @@
+"""Every message that the node publishes, built from plain values. Imports message types only."""
+
+from __future__ import annotations
+
+import array
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from geometry_msgs.msg import (
+    Point,
+    Pose,
+    PoseArray,
+    PoseWithCovarianceStamped,
+    Quaternion,
+    TransformStamped,
+    Vector3,
+)
+from numpy.typing import NDArray
+from sensor_msgs.msg import Image, NavSatFix, NavSatStatus, PointCloud2, PointField
+from std_msgs.msg import ColorRGBA, Header
+from visualization_msgs.msg import Marker, MarkerArray
+
+from selavpr_core.geodesy import Datum
+from selavpr_ros.nodes.monitor import Status
+from selavpr_ros.nodes.odometry import PlanarPose, quaternion_yaw
+from selavpr_ros.nodes.pose_estimate import PoseEstimate, yaw_quaternion
+
+if TYPE_CHECKING:
+    from selavpr_core.place_map import PlaceMap
+    from selavpr_ros.nodes.recognizer import Recognition
+
+_FIELD_TYPES = {"f4": PointField.FLOAT32, "i4": PointField.INT32, "u4": PointField.UINT32}
+
+CANDIDATE_FIELDS = np.dtype(
+    [
+        ("x", "<f4"),
+        ("y", "<f4"),
+        ("z", "<f4"),
+        ("yaw", "<f4"),
+        ("score", "<f4"),
+        ("hamming", "<i4"),
+        ("rank", "<i4"),
+        ("place_id", "<i4"),
+    ]
+)
+PLACE_FIELDS = np.dtype(
+    [
+        ("x", "<f4"),
+        ("y", "<f4"),
+        ("z", "<f4"),
+        ("yaw", "<f4"),
+        ("place_id", "<i4"),
+        ("segment", "<i4"),
+    ]
+)
+
+
+def stamp_nanoseconds(stamp: Time) -> int:
+    """A message's stamp in nanoseconds."""
+    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
+
+
+def type_name(message_type: type) -> str:
+    """A message type as ROS spells it, such as sensor_msgs/msg/Image."""
+    return f"{message_type.__module__.split('.')[0]}/msg/{message_type.__name__}"
+
+
+def pose_with_covariance(
+    stamp: Time, frame: str, estimate: PoseEstimate
+) -> PoseWithCovarianceStamped:
+    """The pose as Nav2 takes it for /initialpose; covariance row-major x, y, z, rot x, y, z."""
+    message = PoseWithCovarianceStamped(header=Header(stamp=stamp, frame_id=frame))
+    message.pose.pose = _pose(estimate.position, estimate.yaw)
+    message.pose.covariance = estimate.covariance.reshape(-1)
+    return message
+
+
+def nav_sat_fix(stamp: Time, frame: str, estimate: PoseEstimate, datum: Datum) -> NavSatFix:
+    """The same position in WGS84, with its covariance turned from the map's grid to true ENU."""
+    latitude, longitude, altitude = (float(v) for v in datum.to_wgs84(estimate.position))
+    message = NavSatFix(header=Header(stamp=stamp, frame_id=frame))
+    message.status.status = NavSatStatus.STATUS_FIX
+    message.status.service = 0  # no satellite had a part in it
+    message.latitude, message.longitude, message.altitude = latitude, longitude, altitude
+    angle = datum.convergence(latitude, longitude)
+    cos, sin = math.cos(angle), math.sin(angle)
+    # A direction with true azimuth has the grid's plus the convergence: grid = R(angle) ENU.
+    to_enu = np.array([[cos, sin, 0.0], [-sin, cos, 0.0], [0.0, 0.0, 1.0]])
+    covariance = to_enu @ estimate.covariance[:3, :3] @ to_enu.T
+    message.position_covariance = covariance.reshape(-1)
+    message.position_covariance_type = NavSatFix.COVARIANCE_TYPE_KNOWN
+    return message
+
+
+def candidate_poses(stamp: Time, frame: str, recognition: Recognition, count: int) -> PoseArray:
+    """Poses of the best candidates, best first; identity where a place has no heading."""
+    poses = [
+        _pose(position, heading)
+        for position, heading in zip(
+            recognition.positions[:count], recognition.headings[:count], strict=True
+        )
+    ]
+    return PoseArray(header=Header(stamp=stamp, frame_id=frame), poses=poses)
+
+
+def candidate_cloud(stamp: Time, frame: str, recognition: Recognition, count: int) -> PointCloud2:
+    """The best candidates with all that is known of them.
+
+    Fields: x, y, z (m), yaw (rad, nan unknown), score (similarity), hamming (bits, -1 where codes
+    were not used), rank (from 0), place_id (number of the place in the map).
+    """
+    matches = recognition.matches[:count]
+    points = np.zeros(len(matches), CANDIDATE_FIELDS)
+    _fill_positions(points, recognition.positions[:count], recognition.headings[:count])
+    points["score"] = [match.similarity for match in matches]
+    points["hamming"] = [-1 if match.hamming is None else match.hamming for match in matches]
+    points["rank"] = [match.rank for match in matches]
+    points["place_id"] = [match.place for match in matches]
+    return _point_cloud(Header(stamp=stamp, frame_id=frame), points)
+
+
+def map_places(frame: str, place_map: PlaceMap) -> PointCloud2:
+    """All places of the map: x, y, z (m), yaw (rad, nan unknown), place_id, segment (number).
+
+    The stamp is zero: the places hold at any time.
+    """
+    points = np.zeros(len(place_map), PLACE_FIELDS)
+    _fill_positions(points, place_map.positions, place_map.headings)
+    points["place_id"] = np.arange(len(place_map))
+    counts = [segment.count for segment in place_map.segments]
+    points["segment"] = np.repeat(np.arange(len(counts)), counts)
+    return _point_cloud(Header(frame_id=frame), points)
+
+
+def markers(
+    stamp: Time,
+    frame: str,
+    recognition: Recognition,
+    count: int,
+    found: bool,
+    verdict: str,
+) -> MarkerArray:
+    """Candidates as spheres coloured by their similarity; the pose, its 2-sigma disc, a verdict.
+
+    Where the frame was not found in the map, the pose and its disc are taken away and the verdict
+    stands at the best candidate.
+    """
+    header = Header(stamp=stamp, frame_id=frame)
+    matches = recognition.matches[:count]
+    similarities = np.array([match.similarity for match in matches])
+    spread = max(float(similarities.max() - similarities.min()), 1e-6)
+    shares = (similarities - similarities.min()) / spread
+
+    spheres = _marker(header, "candidates", Marker.SPHERE_LIST, (0.6, 0.6, 0.6))
+    spheres.points = [_point(position) for position in recognition.positions[:count]]
+    # Orange for the least similar to blue for the most: told apart with any colour vision.
+    spheres.colors = [
+        ColorRGBA(r=0.90 * (1.0 - s), g=0.62 - 0.17 * s, b=0.70 * s, a=0.4 + 0.6 * s)
+        for s in shares.tolist()
+    ]
+
+    best = recognition.positions[0]
+    text = _marker(header, "verdict", Marker.TEXT_VIEW_FACING, (0.0, 0.0, 0.8))
+    text.pose.position = _point((best[0], best[1], best[2] + 2.0))
+    text.color = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
+    text.text = verdict
+
+    estimate = recognition.estimate
+    deviations, directions = np.linalg.eigh(estimate.covariance[:2, :2])
+    disc = _marker(header, "sigma", Marker.CYLINDER, (1.0, 1.0, 0.05))
+    # Scale is the full width: two sigma to each side.
+    disc.scale.x, disc.scale.y = (4.0 * math.sqrt(float(v)) for v in deviations)
+    disc.pose.position = _point(best)
+    disc.pose.orientation = _quaternion(math.atan2(directions[1, 0], directions[0, 0]))
+    disc.color = ColorRGBA(r=0.0, g=0.62, b=0.45, a=0.3)
+
+    arrow = _marker(header, "pose", Marker.ARROW, (2.0, 0.35, 0.35))
+    arrow.pose = _pose(best, estimate.yaw)
+    arrow.color = ColorRGBA(r=0.0, g=0.62, b=0.45, a=1.0)
+
+    disc.action = Marker.ADD if found else Marker.DELETE
+    # An arrow would claim a direction that nobody knows.
+    arrow.action = Marker.ADD if found and not math.isnan(estimate.yaw) else Marker.DELETE
+    return MarkerArray(markers=[spheres, text, disc, arrow])
+
+
+def rgb_image(stamp: Time, frame: str, pixels: NDArray[np.uint8]) -> Image:
+    """An Image of `[H, W, 3]` uint8 RGB pixels."""
+    height, width = pixels.shape[:2]
+    return Image(
+        header=Header(stamp=stamp, frame_id=frame),
+        height=height,
+        width=width,
+        encoding="rgb8",
+        is_bigendian=0,
+        step=3 * width,
+        data=_bytes(pixels),
+    )
+
+
+def diagnostics(stamp: Time, name: str, status: Status) -> DiagnosticArray:
+    """A diagnostic array with this one status."""
+    entry = DiagnosticStatus(
+        level=bytes([status.level]),
+        name=name,
+        message=status.message,
+        hardware_id="",
+        values=[KeyValue(key=key, value=value) for key, value in status.values.items()],
+    )
+    return DiagnosticArray(header=Header(stamp=stamp), status=[entry])
+
+
+def transform(stamp: Time, parent: str, child: str, pose: PlanarPose) -> TransformStamped:
+    """The transform that places the frame `child` in `parent`."""
+    message = TransformStamped(header=Header(stamp=stamp, frame_id=parent), child_frame_id=child)
+    message.transform.translation = Vector3(x=pose.x, y=pose.y, z=pose.z)
+    message.transform.rotation = _quaternion(pose.yaw)
+    return message
+
+
+def planar_pose(pose: Pose) -> PlanarPose:
+    """Position and yaw of a geometry_msgs/Pose."""
+    q = pose.orientation
+    p = pose.position
+    return PlanarPose(p.x, p.y, p.z, quaternion_yaw(q.x, q.y, q.z, q.w))
+
+
+def _point(position: Sequence[float] | NDArray[np.float64]) -> Point:
+    x, y, z = (float(value) for value in position)
+    return Point(x=x, y=y, z=z)
+
+
+def _quaternion(yaw: float) -> Quaternion:
+    x, y, z, w = yaw_quaternion(yaw)
+    return Quaternion(x=x, y=y, z=z, w=w)
+
+
+def _pose(position: NDArray[np.float64], yaw: float) -> Pose:
+    return Pose(position=_point(position), orientation=_quaternion(float(yaw)))
+
+
+def _marker(header: Header, namespace: str, kind: int, scale: tuple[float, float, float]) -> Marker:
+    marker = Marker(header=header, ns=namespace, id=0, type=kind, action=Marker.ADD)
+    marker.scale.x, marker.scale.y, marker.scale.z = scale
+    return marker
+
+
+def _fill_positions(
+    points: NDArray[Any], positions: NDArray[np.float64], headings: NDArray[Any]
+) -> None:
+    points["x"], points["y"], points["z"] = positions.T
+    points["yaw"] = headings
+
+
+def _point_cloud(header: Header, points: NDArray[Any]) -> PointCloud2:
+    layout = points.dtype.fields
+    assert layout is not None  # both cloud types are made of named fields
+    fields = [
+        PointField(name=name, offset=entry[1], datatype=_FIELD_TYPES[entry[0].str[1:]], count=1)
+        for name, entry in layout.items()
+    ]
+    return PointCloud2(
+        header=header,
+        height=1,
+        width=len(points),
+        fields=fields,
+        is_bigendian=False,
+        point_step=points.dtype.itemsize,
+        row_step=points.nbytes,
+        data=_bytes(points),
+        # A place without a heading has a nan in its yaw; positions are always finite.
+        is_dense=True,
+    )
+
+
+def _bytes(values: NDArray[Any]) -> array.array[int]:
+    """Bytes for a uint8[] field: anything but an array.array is checked element by element."""
+    return array.array("B", values.tobytes())

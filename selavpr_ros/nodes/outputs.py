@@ -1,0 +1,116 @@
+"""The publishers of the localization node, and what a frame puts on each of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import PoseArray, PoseWithCovarianceStamped
+from numpy.typing import NDArray
+from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile
+from sensor_msgs.msg import Image, NavSatFix, PointCloud2
+from visualization_msgs.msg import MarkerArray
+
+from selavpr_ros.nodes import messages
+from selavpr_ros.nodes.outcome import Localized, NotInMap
+from selavpr_ros.nodes.parameters import Settings
+from selavpr_ros.nodes.picture import decode_thumbnail, match_picture
+from selavpr_ros.nodes.recognizer import Recognition
+
+if TYPE_CHECKING:  # it imports torch, which only a node that is configured pays for
+    from selavpr_core.place_map import PlaceMap
+
+RESULT_QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=10)
+PICTURE_QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1)
+LATCHED_QOS = QoSProfile(
+    history=HistoryPolicy.KEEP_LAST, depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL
+)
+
+
+class Outputs:
+    """Lifecycle publishers: silent unless the node is active. Any thread may publish."""
+
+    def __init__(self, node: LifecycleNode) -> None:
+        """Create the publishers, all below the node's own name."""
+        self._node = node
+        create = node.create_lifecycle_publisher
+        self._pose = create(PoseWithCovarianceStamped, "~/pose", RESULT_QOS)
+        self._fix = create(NavSatFix, "~/fix", RESULT_QOS)
+        self._candidates = create(PoseArray, "~/candidates", RESULT_QOS)
+        self._candidate_cloud = create(PointCloud2, "~/candidate_cloud", RESULT_QOS)
+        self._markers = create(MarkerArray, "~/markers", RESULT_QOS)
+        self._match_image = create(Image, "~/match_image", PICTURE_QOS)
+        self._map_places = create(PointCloud2, "~/map_places", LATCHED_QOS)
+
+    def destroy(self) -> None:
+        """Take the publishers away."""
+        for publisher in (
+            self._pose,
+            self._fix,
+            self._candidates,
+            self._candidate_cloud,
+            self._markers,
+            self._match_image,
+            self._map_places,
+        ):
+            self._node.destroy_lifecycle_publisher(publisher)
+
+    def publish_map(self, place_map: PlaceMap, settings: Settings) -> None:
+        """Publish all places, kept for those who subscribe later."""
+        self._map_places.publish(messages.map_places(settings.map_frame, place_map))
+
+    def publish_frame(
+        self,
+        stamp: Time,
+        rgb: NDArray[np.uint8],
+        recognition: Recognition,
+        outcome: Localized | NotInMap,
+        place_map: PlaceMap,
+        settings: Settings,
+    ) -> None:
+        """Publish what came of an image, with its stamp; a pose and a fix only where localised."""
+        frame, count = settings.map_frame, settings.candidates_published
+        found = isinstance(outcome, Localized)
+        estimate = recognition.estimate
+        if found:
+            # First of all: others wait for it.
+            self._pose.publish(messages.pose_with_covariance(stamp, frame, estimate))
+            if place_map.datum is not None:
+                fix = messages.nav_sat_fix(stamp, settings.base_frame, estimate, place_map.datum)
+                self._fix.publish(fix)
+        self._candidates.publish(messages.candidate_poses(stamp, frame, recognition, count))
+        self._candidate_cloud.publish(messages.candidate_cloud(stamp, frame, recognition, count))
+        if self._markers.get_subscription_count():
+            text = f"{recognition.similarity:.2f}" if found else str(outcome)
+            self._markers.publish(messages.markers(stamp, frame, recognition, count, found, text))
+        if self._match_image.get_subscription_count():
+            picture = _picture(stamp, rgb, recognition, outcome, place_map, settings)
+            self._match_image.publish(messages.rgb_image(stamp, frame, picture))
+
+
+def _picture(
+    stamp: Time,
+    rgb: NDArray[np.uint8],
+    recognition: Recognition,
+    outcome: Localized | NotInMap,
+    place_map: PlaceMap,
+    settings: Settings,
+) -> NDArray[np.uint8]:
+    """The query beside its best match, `[H, W, 3]` uint8 RGB."""
+    found = isinstance(outcome, Localized)
+    best = recognition.matches[0].place
+    verdict = (
+        f"localised: similarity {outcome.similarity:.2f} "
+        f"(threshold {settings.similarity_threshold:.2f})"
+        if found
+        else str(outcome)
+    )
+    captions: tuple[str, str] = (
+        f"query, stamp {stamp.sec}.{stamp.nanosec // 1_000_000:03d}",
+        f"place {best} of {place_map.segment_of(best).name}, "
+        f"sigma {recognition.estimate.position_sigma:.1f} m",
+    )
+    thumbnail: Any = decode_thumbnail(place_map.thumbnail(best))
+    return match_picture(rgb, thumbnail, verdict, found, captions)

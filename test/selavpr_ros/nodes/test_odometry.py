@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selavpr_ros.nodes.odometry import (
+    KEPT,
+    WIDEST_GAP,
+    OdomCorrection,
+    OdometryBuffer,
+    PlanarPose,
+    map_to_odom,
+    quaternion_yaw,
+)
+
+SECOND = 1_000_000_000
+coordinates = st.floats(-1e4, 1e4)
+poses = st.builds(PlanarPose, coordinates, coordinates, coordinates, st.floats(-10, 10))
+
+
+def compose(a: PlanarPose, b: PlanarPose) -> PlanarPose:
+    """a * b: the pose b, given in the frame that a places, by its definition."""
+    return PlanarPose(
+        a.x + math.cos(a.yaw) * b.x - math.sin(a.yaw) * b.y,
+        a.y + math.sin(a.yaw) * b.x + math.cos(a.yaw) * b.y,
+        a.z + b.z,
+        a.yaw + b.yaw,
+    )
+
+
+@given(poses, poses)
+def test_the_correction_carries_the_odometry_pose_to_the_map_pose(
+    in_map: PlanarPose, in_odom: PlanarPose
+) -> None:
+    back = compose(map_to_odom(in_map, in_odom), in_odom)
+    assert back[:3] == pytest.approx(in_map[:3], abs=1e-6)
+    assert math.cos(back.yaw - in_map.yaw) == pytest.approx(1.0)
+
+
+def test_interpolates_between_neighbours() -> None:
+    buffer = OdometryBuffer()
+    buffer.add(10 * SECOND, PlanarPose(0.0, 0.0, 0.0, math.pi - 0.1))
+    buffer.add(10 * SECOND + SECOND // 2, PlanarPose(1.0, -2.0, 0.5, -math.pi + 0.1))
+    pose = buffer.at(10 * SECOND + SECOND // 4)
+    assert pose is not None
+    assert pose[:3] == pytest.approx((0.5, -1.0, 0.25))
+    # The shorter way round leads over pi.
+    assert abs(pose.yaw) == pytest.approx(math.pi)
+    assert buffer.at(10 * SECOND) == PlanarPose(0.0, 0.0, 0.0, math.pi - 0.1)
+
+
+def test_never_extrapolates_nor_bridges_a_gap() -> None:
+    buffer = OdometryBuffer()
+    assert buffer.at(0) is None
+    origin = PlanarPose(0.0, 0.0, 0.0, 0.0)
+    buffer.add(10 * SECOND, origin)
+    buffer.add(10 * SECOND + WIDEST_GAP + 1, origin)
+    assert buffer.at(10 * SECOND - 1) is None
+    assert buffer.at(10 * SECOND + 1) is None
+    assert buffer.at(10 * SECOND + WIDEST_GAP + 2) is None
+
+
+def test_memory_is_bounded() -> None:
+    buffer = OdometryBuffer()
+    for i in range(5000):
+        buffer.add(i * SECOND // 100, PlanarPose(float(i), 0.0, 0.0, 0.0))
+    assert len(buffer) == KEPT * 100 // SECOND + 1
+
+
+def test_time_that_jumps_back_starts_anew() -> None:
+    buffer = OdometryBuffer()
+    buffer.add(10 * SECOND, PlanarPose(1.0, 0.0, 0.0, 0.0))
+    buffer.add(3 * SECOND, PlanarPose(2.0, 0.0, 0.0, 0.0))
+    assert len(buffer) == 1
+    assert buffer.newest == 3 * SECOND
+
+
+@given(st.floats(-math.pi, math.pi), st.floats(-0.5, 0.5), st.floats(-0.5, 0.5))
+def test_yaw_of_a_tilted_robot(yaw: float, pitch: float, roll: float) -> None:
+    cy, sy = math.cos(yaw / 2), math.sin(yaw / 2)
+    cp, sp = math.cos(pitch / 2), math.sin(pitch / 2)
+    cr, sr = math.cos(roll / 2), math.sin(roll / 2)
+    # The product of the rotations about z, y, x, written out.
+    x = cy * cp * sr - sy * sp * cr
+    y = cy * sp * cr + sy * cp * sr
+    z = sy * cp * cr - cy * sp * sr
+    w = cy * cp * cr + sy * sp * sr
+    assert math.cos(quaternion_yaw(x, y, z, w) - yaw) == pytest.approx(1.0)
+
+
+def correction_with_odometry(*stamps: int) -> OdomCorrection:
+    correction = OdomCorrection()
+    for stamp in stamps:
+        correction.add_odometry(stamp, PlanarPose(stamp / SECOND, 0.0, 0.0, 0.0))
+    return correction
+
+
+def test_a_pose_waits_for_the_odometry_after_its_image() -> None:
+    correction = correction_with_odometry(1 * SECOND)
+    correction.add_pose(SECOND + SECOND // 2, PlanarPose(11.5, 2.0, 0.0, 0.0))
+    assert correction.current is None
+    assert correction.problem == "no odometry after the image's stamp yet"
+    correction.add_odometry(2 * SECOND, PlanarPose(2.0, 0.0, 0.0, 0.0))
+    assert correction.current == pytest.approx((10.0, 2.0, 0.0, 0.0))
+    assert correction.problem is None
+
+
+def test_a_later_pose_replaces_the_correction_when_its_odometry_is_there() -> None:
+    correction = correction_with_odometry(1 * SECOND, 2 * SECOND)
+    correction.add_pose(2 * SECOND, PlanarPose(3.0, 0.0, 0.0, 0.0))
+    first = correction.current
+    correction.add_pose(3 * SECOND, PlanarPose(5.0, 0.0, 0.0, 0.0))
+    assert correction.current == first
+    assert correction.problem is None
+    correction.add_odometry(3 * SECOND, PlanarPose(3.0, 0.0, 0.0, 0.0))
+    assert correction.current == pytest.approx((2.0, 0.0, 0.0, 0.0))
+
+
+def test_says_why_there_is_no_correction() -> None:
+    correction = OdomCorrection()
+    assert correction.problem == "no odometry yet"
+    correction.add_odometry(10 * SECOND, PlanarPose(0.0, 0.0, 0.0, 0.0))
+    assert correction.problem == "no pose yet"
+    correction.add_pose(5 * SECOND, PlanarPose(0.0, 0.0, 0.0, 0.0))
+    assert correction.problem == "no odometry around the image's stamp"
+    correction.add_pose(10 * SECOND, PlanarPose(0.0, 0.0, 0.0, math.nan))
+    assert correction.problem == "the matched place has no heading"
+    assert correction.current is None
+
+
+def test_odometry_that_begins_again_forgets_the_correction() -> None:
+    correction = correction_with_odometry(5 * SECOND, 6 * SECOND)
+    correction.add_pose(5 * SECOND, PlanarPose(0.0, 0.0, 0.0, 0.0))
+    assert correction.current is not None
+    correction.add_odometry(1 * SECOND, PlanarPose(0.0, 0.0, 0.0, 0.0))
+    assert correction.current is None
+    assert correction.problem == "no pose yet"
+
+
+def test_reset_and_forget() -> None:
+    correction = correction_with_odometry(5 * SECOND, 6 * SECOND)
+    correction.add_pose(5 * SECOND, PlanarPose(0.0, 0.0, 0.0, 0.0))
+    correction.forget()
+    assert (correction.current, correction.problem) == (None, "no pose yet")
+    correction.add_pose(6 * SECOND, PlanarPose(0.0, 0.0, 0.0, 0.0))
+    assert correction.current is not None
+    correction.reset()
+    assert (correction.current, correction.problem) == (None, "no odometry yet")
