@@ -21,7 +21,7 @@ _TIMEOUT = 10.0
 # The hub's error derives from the base of its HTTP library's errors; which library that is changes
 # from one major version to the next. RuntimeError comes from the hub's accelerated download.
 _HUB_BASES = HfHubHTTPError.__mro__[: HfHubHTTPError.__mro__.index(Exception)]
-_FAILURES: tuple[type[Exception], ...] = (RuntimeError, *_HUB_BASES)  # type: ignore[arg-type]
+_FAILURES: tuple[type[Exception], ...] = (RuntimeError, *_HUB_BASES)
 
 
 def fetch(name: str) -> Path:

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from selavpr_core.model.settings import PRESETS, ModelSettings, preset_settings
+
+
+def test_presets_refine_the_blocks_that_the_method_refines() -> None:
+    assert preset_settings("base").adapted_blocks == tuple(range(1, 13))
+    assert preset_settings("large").adapted_blocks == tuple(range(9, 25))
+
+
+@pytest.mark.parametrize(
+    ("adapters", "blocks"),
+    [
+        ("all", tuple(range(1, 25))),
+        ("last:1", (24,)),
+        ("last:8", tuple(range(17, 25))),
+        ("last:24", tuple(range(1, 25))),
+        ("every:1", tuple(range(1, 25))),
+        ("every:6", (6, 12, 18, 24)),
+        ("every:7", (7, 14, 21)),
+    ],
+)
+def test_adapter_placements(adapters: str, blocks: tuple[int, ...]) -> None:
+    assert preset_settings("large", adapters=adapters).adapted_blocks == blocks
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_settings_survive_json(preset: str) -> None:
+    settings = preset_settings(preset, branches=("hash",), input_size=(224, 336))
+    assert ModelSettings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
+
+
+@pytest.mark.parametrize("change", [{"extra": 1}, {"depth": None}])
+def test_json_with_other_keys_is_refused(change: dict[str, Any]) -> None:
+    values = {**preset_settings("tiny").to_json(), **change}
+    values = {key: value for key, value in values.items() if value is not None}
+    with pytest.raises(ValueError, match=next(iter(change))):
+        ModelSettings.from_json(values)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"adapters": "last:13"}, "last:13"),
+        ({"adapters": "last:0"}, "last:0"),
+        ({"adapters": "every:x"}, "every:x"),
+        ({"adapters": "some"}, "some"),
+        ({"branches": ()}, "branches"),
+        ({"branches": ("hash", "float")}, "branches"),
+        ({"branches": ("float", "global")}, "branches"),
+        ({"input_size": (322, 320)}, "322 x 320"),
+        ({"input_size": (0, 14)}, "0 x 14"),
+    ],
+)
+def test_what_does_not_fit_is_named(arguments: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        preset_settings("base", **arguments)
+
+
+def test_an_unknown_preset_is_named_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=r"'huge'.*base, large, small, tiny"):
+        preset_settings("huge")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"embed_dim": 100},
+        {"num_heads": 5},
+        {"native_size": 225},
+        {"adapted_blocks": ()},
+        {"adapted_blocks": (2, 1)},
+        {"adapted_blocks": (1, 1)},
+        {"adapted_blocks": (0,)},
+        {"adapted_blocks": (13,)},
+        {"code_bits": 12},
+        {"descriptor_dim": 0},
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        replace(preset_settings("tiny"), **change)
