@@ -83,7 +83,7 @@ def build_map(
     settings = settings or MappingSettings()
     output = Path(output)
     model = ModelInfo.from_describer(describer)
-    existing = _existing_map(output, settings)
+    existing = existing_map(output, settings)
     with ExitStack() as stack:
         build = _Build(stack, output, model, existing, describer, settings, progress)
         summaries = [build.add(str(bag), alone=len(bags) == 1) for bag in bags]
@@ -111,8 +111,8 @@ def build_map(
         )
 
 
-def _existing_map(output: Path, settings: MappingSettings) -> Manifest | None:
-    """Manifest of a map that has places already, checked against the settings.
+def existing_map(output: Path, settings: MappingSettings) -> Manifest | None:
+    """Return the manifest of a map that has places already, None where a new one can be made.
 
     Raises:
         MapError: the folder holds something else, or its datum is not the one asked for.

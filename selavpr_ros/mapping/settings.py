@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from selavpr_core.geodesy import Datum
+if TYPE_CHECKING:
+    from selavpr_core.geodesy import Datum
 
 
 @dataclass(frozen=True)
