@@ -1,7 +1,20 @@
 """The place map on disk: writing, loading, merging (format: docs/map_format.md)."""
 
-from selavpr_core.place_map.manifest import ModelInfo, SegmentInfo
+from selavpr_core.place_map.info import map_info
+from selavpr_core.place_map.manifest import Manifest, ModelInfo, SegmentInfo, read_manifest
+from selavpr_core.place_map.merging import merge_maps
 from selavpr_core.place_map.place_map import PlaceMap
-from selavpr_core.place_map.writer import MapWriter, SegmentWriter
+from selavpr_core.place_map.segment_writer import SegmentWriter
+from selavpr_core.place_map.writer import MapWriter
 
-__all__ = ["MapWriter", "ModelInfo", "PlaceMap", "SegmentInfo", "SegmentWriter"]
+__all__ = [
+    "Manifest",
+    "MapWriter",
+    "ModelInfo",
+    "PlaceMap",
+    "SegmentInfo",
+    "SegmentWriter",
+    "map_info",
+    "merge_maps",
+    "read_manifest",
+]

@@ -1,9 +1,13 @@
-"""Files that are complete on disk before they get their name."""
+"""Files and folders that are on the disk for good before anybody relies on them."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from selavpr_core.errors import MapError
 
 
 def sync_file(path: Path) -> None:
@@ -15,8 +19,8 @@ def sync_file(path: Path) -> None:
         os.close(descriptor)
 
 
-def sync_directory(path: Path) -> None:
-    """Return once the names in a directory are on the disk (fsync)."""
+def sync_folder(path: Path) -> None:
+    """Return once the names in a folder are on the disk (fsync)."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -24,13 +28,38 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
+def make_folder(path: Path) -> bool:
+    """Make a folder and its parents, durably; return whether it is new.
+
+    Raises:
+        MapError: there is a file of that name.
+    """
+    if path.is_dir():
+        return False
+    if path.exists():
+        raise MapError(f"{path} is a file: give a folder")
+    make_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    sync_folder(path.parent)
+    return True
+
+
 def publish(temporary: Path, final: Path) -> None:
     """Give a finished file its final name, atomically and durably.
 
-    The file's bytes are forced to the disk before the rename and the directory after it, so that
-    a crash leaves either what had the name before or the whole new file. Both paths must be on
-    one filesystem.
+    The file's bytes are forced to the disk before the rename and the folder after it, so that a
+    crash leaves either what had the name before or the whole new file. Both paths must be on one
+    file system.
     """
     sync_file(temporary)
     os.replace(temporary, final)
-    sync_directory(final.parent)
+    sync_folder(final.parent)
+
+
+@contextmanager
+def write_errors_named(path: Path) -> Iterator[None]:
+    """Turn what the file system refuses into one line that names the map."""
+    try:
+        yield
+    except OSError as error:
+        raise MapError(f"the map {path} cannot be written: {error.strerror or error}") from error

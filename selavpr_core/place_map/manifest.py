@@ -189,6 +189,18 @@ def write_manifest(folder: Path, manifest: Manifest, temporary: Path) -> None:
     publish(temporary, folder / MANIFEST_NAME)
 
 
+def check_same_model(path: Path, old: ModelInfo, new: ModelInfo) -> None:
+    """Raise MapError unless the map at `path`, made by `old`, can take what `new` describes."""
+    if old.fingerprint != new.fingerprint:
+        raise MapError(
+            f"{path} was made with other weights ({old.source}, fingerprint "
+            f"{old.short_fingerprint}) than these ({new.source}, {new.short_fingerprint}): "
+            f"pass --weights {old.source}, or write a new map"
+        )
+    if (old.descriptor_dim, old.code_bytes) != (new.descriptor_dim, new.code_bytes):
+        raise MapError(f"{path} holds other descriptors or codes than the model gives")
+
+
 def _segment_entries(segment: SegmentInfo) -> dict[str, Any]:
     entries = dict(vars(segment))
     entries["data"] = dict(vars(segment.data))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from selavpr_core.errors import MapError
 from selavpr_core.geodesy import Datum
 from selavpr_core.place_map.manifest import Manifest, ModelInfo, SegmentInfo, read_manifest
-from selavpr_core.place_map.segment import Segment, columns, concatenated
+from selavpr_core.place_map.segment import Segment, data_columns
+from selavpr_core.place_map.spacing import Spacing
 
 
 class PlaceMap:
@@ -33,12 +35,13 @@ class PlaceMap:
     All arrays are read-only.
     """
 
-    def __init__(self, path: Path, manifest: Manifest, opened: tuple[Segment, ...]) -> None:
+    def __init__(self, path: Path, manifest: Manifest, opened: Sequence[Segment]) -> None:
         self.path = path
         self.model: ModelInfo = manifest.model
         self.datum: Datum | None = manifest.datum
         self.segments: tuple[SegmentInfo, ...] = manifest.segments
         self._opened = opened
+        self._spacings: dict[int, Spacing] = {}
         self._starts = np.cumsum([0, *(segment.count for segment in manifest.segments)])
         self.codes: tuple[NDArray[np.uint8], ...] | None = None
         if self.model.code_bytes is not None:
@@ -53,8 +56,12 @@ class PlaceMap:
         self.stamps: NDArray[np.int64] = self._column("stamps")
 
     def _column(self, name: str) -> NDArray[Any]:
-        arrays = [getattr(segment, name) for segment in self._opened]
-        column = concatenated(arrays, columns(self.model, 0)[name])
+        parts = [getattr(segment, name) for segment in self._opened]
+        if len(parts) == 1:
+            column: NDArray[Any] = parts[0]  # a single segment's stays on disk
+            return column
+        empty = data_columns(self.model, 0)[name]
+        column = np.concatenate([np.empty(empty.shape, empty.dtype), *parts])
         column.flags.writeable = False
         return column
 
@@ -78,8 +85,7 @@ class PlaceMap:
                 f"{model.short_fingerprint}) than the ones loaded ({fingerprint[:12]}): pass "
                 f"--weights {model.source}, or build the map again"
             )
-        opened = tuple(Segment(path, info, model) for info in manifest.segments)
-        return cls(path, manifest, opened)
+        return cls(path, manifest, [Segment(path, info, model) for info in manifest.segments])
 
     def __len__(self) -> int:
         return int(self._starts[-1])
@@ -89,10 +95,13 @@ class PlaceMap:
         if self.descriptors is None:
             raise MapError(f"{self.path} has no float descriptors")
         places = np.asarray(indices, np.int64)
+        if len(places) and not 0 <= places.min() <= places.max() < len(self):
+            raise IndexError(f"places {places.min()} to {places.max()} of {len(self)}")
         rows = np.empty((len(places), self.model.descriptor_dim or 0), np.float16)
-        for start, values in zip(self._starts[:-1], self.descriptors, strict=True):
-            inside = (places >= start) & (places < start + len(values))
-            rows[inside] = values[places[inside] - start]
+        parts = np.searchsorted(self._starts, places, side="right") - 1
+        for part in np.unique(parts):
+            inside = parts == part
+            rows[inside] = self.descriptors[part][places[inside] - self._starts[part]]
         # torch converts with the processor's own instruction, numpy in software.
         return torch.from_numpy(rows).float().numpy()
 
@@ -106,15 +115,14 @@ class PlaceMap:
         return self.segments[self._locate(place)[0]]
 
     def spacing(self, place: int) -> float:
-        """Return the distance in metres to the nearest other place of the same segment.
+        """Return the distance in metres to the nearest place of the same segment.
 
-        Places at the very same position do not count. NaN if there is no other.
+        Places at the very same position do not count; NaN if there is no other.
         """
         segment, row = self._locate(place)
-        positions = self._opened[segment].positions
-        distances = np.linalg.norm(positions - positions[row], axis=1)
-        distances = distances[distances > 0]
-        return float(distances.min()) if len(distances) else float("nan")
+        if segment not in self._spacings:
+            self._spacings[segment] = Spacing(self._opened[segment].positions)
+        return self._spacings[segment].nearest(row)
 
     def _locate(self, place: int) -> tuple[int, int]:
         """Return the segment's number and the row in it of a place."""

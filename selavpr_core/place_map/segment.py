@@ -1,39 +1,72 @@
-"""A segment on disk: the columns it has, and reading them back."""
+"""A segment on disk: the columns it has, and opening it for reading."""
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from selavpr_core.errors import MapError
-from selavpr_core.place_map.manifest import ModelInfo, SegmentInfo, StoredFile
+from selavpr_core.place_map.manifest import (
+    FORMAT,
+    VERSION,
+    ModelInfo,
+    SegmentInfo,
+    StoredFile,
+)
 from selavpr_core.place_map.tensor_file import Tensor, TensorFile, digest_of
 
 SEGMENT_FOLDER = "segments"
 THUMBNAIL_FOLDER = "thumbnails"
 
+_MAX_NAME_BYTES = 100
 
-def columns(model: ModelInfo, count: int) -> dict[str, Tensor]:
-    """Return the tensors of a segment of `count` places, by name."""
+_FLOAT64, _FLOAT32, _FLOAT16 = np.dtype(np.float64), np.dtype(np.float32), np.dtype(np.float16)
+_INT64, _UINT8 = np.dtype(np.int64), np.dtype(np.uint8)
+
+
+def data_columns(model: ModelInfo, count: int) -> dict[str, Tensor]:
+    """Return the tensors in the data file of a segment with `count` places, by name."""
     tensors = {
-        "positions": Tensor(np.dtype(np.float64), (count, 3)),
-        "headings": Tensor(np.dtype(np.float32), (count,)),
-        "heading_sigmas": Tensor(np.dtype(np.float32), (count,)),
-        "position_sigmas": Tensor(np.dtype(np.float32), (count,)),
-        "stamps": Tensor(np.dtype(np.int64), (count,)),
+        "positions": Tensor(_FLOAT64, (count, 3)),
+        "headings": Tensor(_FLOAT32, (count,)),
+        "heading_sigmas": Tensor(_FLOAT32, (count,)),
+        "position_sigmas": Tensor(_FLOAT32, (count,)),
+        "stamps": Tensor(_INT64, (count,)),
     }
     if model.code_bytes is not None:
-        tensors["codes"] = Tensor(np.dtype(np.uint8), (count, model.code_bytes))
+        tensors["codes"] = Tensor(_UINT8, (count, model.code_bytes))
     if model.descriptor_dim is not None:
-        tensors["descriptors"] = Tensor(np.dtype(np.float16), (count, model.descriptor_dim))
+        tensors["descriptors"] = Tensor(_FLOAT16, (count, model.descriptor_dim))
     return tensors
 
 
+def thumbnail_columns(count: int, blob_bytes: int) -> dict[str, Tensor]:
+    """Return the tensors in the thumbnail file of a segment with `count` places, by name."""
+    return {"offsets": Tensor(_INT64, (count + 1,)), "jpeg": Tensor(_UINT8, (blob_bytes,))}
+
+
+def file_metadata(source: str) -> dict[str, str]:
+    """Return what a segment's files say of themselves in their headers."""
+    return {"format": FORMAT, "version": str(VERSION), "source": source}
+
+
+def unique_name(name: str, taken: set[str]) -> str:
+    """Return a name that every file system can hold and that differs from all taken ones."""
+    clean = re.sub(r"[^\w.+-]+", "_", unicodedata.normalize("NFC", name)).strip("._") or "segment"
+    clean = clean.encode()[:_MAX_NAME_BYTES].decode(errors="ignore")
+    folded = {other.casefold() for other in taken}  # some file systems ignore case
+    unique, number = clean, 2
+    while unique.casefold() in folded:
+        unique, number = f"{clean}-{number}", number + 1
+    return unique
+
+
 class Segment:
-    """A segment of a map, checked and mapped into memory.
+    """A segment of a map, verified and mapped into memory.
 
     Attributes are read-only arrays over the mapped file, N = info.count:
         codes: [N, code_bytes] uint8, or None in a map without codes.
@@ -45,35 +78,33 @@ class Segment:
     """
 
     def __init__(self, folder: Path, info: SegmentInfo, model: ModelInfo) -> None:
-        """Open and verify a segment of the map in `folder`.
+        """Open a segment of the map in `folder`.
 
         Raises:
             MapError: a missing file, a wrong size or checksum, or columns that do not fit.
         """
         self.info = info
-        path = _verified(folder, info.data, info.name)
-        if path is None:
+        try:
+            data = _verified(folder, info.data, info.name)
+            self._thumbnails = _open_thumbnails(folder, info)
+            _check_columns(data, data_columns(model, info.count), info.name)
+            arrays = data.map()
+        except FileNotFoundError:
             raise MapError(
                 f"segment {info.name!r} is missing: {folder / info.data.file} does not exist; "
                 "copy it from where the map was made"
-            )
-        file = TensorFile(path)
-        expected = columns(model, info.count)
-        if file.tensors() != expected:
+            ) from None
+        except OSError as error:
             raise MapError(
-                f"segment {info.name!r} is damaged: {path} does not have the columns that "
-                "the manifest asks for"
-            )
-        self.codes: NDArray[np.uint8] | None = file.read("codes") if "codes" in file else None
-        self.descriptors: NDArray[np.float16] | None = (
-            file.read("descriptors") if "descriptors" in file else None
-        )
-        self.positions: NDArray[np.float64] = file.read("positions")
-        self.headings: NDArray[np.float32] = file.read("headings")
-        self.heading_sigmas: NDArray[np.float32] = file.read("heading_sigmas")
-        self.position_sigmas: NDArray[np.float32] = file.read("position_sigmas")
-        self.stamps: NDArray[np.int64] = file.read("stamps")
-        self._thumbnails = _open_thumbnails(folder, info)
+                f"segment {info.name!r} of {folder} cannot be read: {error.strerror}"
+            ) from None
+        self.codes: NDArray[np.uint8] | None = arrays.get("codes")
+        self.descriptors: NDArray[np.float16] | None = arrays.get("descriptors")
+        self.positions: NDArray[np.float64] = arrays["positions"]
+        self.headings: NDArray[np.float32] = arrays["headings"]
+        self.heading_sigmas: NDArray[np.float32] = arrays["heading_sigmas"]
+        self.position_sigmas: NDArray[np.float32] = arrays["position_sigmas"]
+        self.stamps: NDArray[np.int64] = arrays["stamps"]
 
     @property
     def has_thumbnails(self) -> bool:
@@ -81,59 +112,45 @@ class Segment:
         return self._thumbnails is not None
 
     def thumbnail(self, row: int) -> bytes | None:
-        """Return a place's JPEG, None if there is none or the file was left behind."""
+        """Read a place's JPEG from disk; None if it has none or the file was left behind."""
         if self._thumbnails is None:
             return None
-        offsets, blob = self._thumbnails
-        return blob[offsets[row] : offsets[row + 1]].tobytes() or None
+        start, stop = self._thumbnails.read_rows("offsets", row, row + 2).tolist()
+        return self._thumbnails.read_rows("jpeg", start, stop).tobytes() or None
 
 
-def _open_thumbnails(
-    folder: Path, info: SegmentInfo
-) -> tuple[NDArray[np.int64], NDArray[np.uint8]] | None:
-    path = None if info.thumbnails is None else _verified(folder, info.thumbnails, info.name)
-    if path is None:
+def _open_thumbnails(folder: Path, info: SegmentInfo) -> TensorFile | None:
+    if info.thumbnails is None:
         return None
-    file = TensorFile(path)
-    tensors = file.tensors()
-    if set(tensors) != {"offsets", "jpeg"}:
-        raise MapError(f"thumbnails of segment {info.name!r} are damaged: wrong columns in {path}")
-    offsets, blob = file.read("offsets"), file.read("jpeg")
-    if (
-        tensors["offsets"] != Tensor(np.dtype(np.int64), (info.count + 1,))
-        or tensors["jpeg"] != Tensor(np.dtype(np.uint8), (len(blob),))
-        or offsets[0] != 0
-        or offsets[-1] != len(blob)
-        or (np.diff(offsets) < 0).any()
-    ):
-        raise MapError(f"thumbnails of segment {info.name!r} are damaged: wrong offsets in {path}")
-    return offsets, blob
-
-
-def _verified(folder: Path, stored: StoredFile, segment: str) -> Path | None:
-    """Return the path of a file that has the manifest's size and checksum, None if it is absent."""
-    path = folder / stored.file
     try:
-        size = path.stat().st_size
-        if size != stored.bytes:
-            raise MapError(
-                f"segment {segment!r} is damaged: {path} has {size} bytes instead of "
-                f"{stored.bytes}; copy it again from where the map was made"
-            )
-        if digest_of(path).sha256 != stored.sha256:
-            raise MapError(
-                f"segment {segment!r} is damaged: {path} has a wrong checksum; copy it again "
-                "from where the map was made"
-            )
+        file = _verified(folder, info.thumbnails, info.name)
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise MapError(f"segment {segment!r}: {path} cannot be read: {error.strerror}") from None
-    return path
+    blob = file.tensors.get("jpeg")
+    expected = thumbnail_columns(info.count, 0 if blob is None else blob.bytes)
+    _check_columns(file, expected, info.name)
+    return file
 
 
-def concatenated(arrays: list[NDArray[Any]], empty: Tensor) -> NDArray[Any]:
-    """Join one column of all segments; a single segment's stays on disk."""
-    if len(arrays) == 1:
-        return arrays[0]
-    return np.concatenate(arrays) if arrays else np.empty(empty.shape, empty.dtype)
+def _verified(folder: Path, stored: StoredFile, segment: str) -> TensorFile:
+    """Return a file after checking its size and checksum against the manifest's."""
+    path = folder / stored.file
+    size = path.stat().st_size  # first, since it costs nothing
+    if size != stored.bytes:
+        problem = f"has {size} bytes instead of {stored.bytes}"
+    elif digest_of(path).sha256 != stored.sha256:
+        problem = "has a wrong checksum"
+    else:
+        return TensorFile(path)
+    raise MapError(
+        f"segment {segment!r} is damaged: {path} {problem}; copy it again from where the map "
+        "was made"
+    )
+
+
+def _check_columns(file: TensorFile, expected: dict[str, Tensor], segment: str) -> None:
+    if file.tensors != expected:
+        raise MapError(
+            f"segment {segment!r} does not fit its map: {file.path} has other columns than the "
+            "manifest says; copy the whole map again from where it was made"
+        )

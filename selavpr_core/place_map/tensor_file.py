@@ -6,8 +6,9 @@ import hashlib
 import json
 import mmap
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from io import RawIOBase
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,10 +17,11 @@ from numpy.typing import NDArray
 
 from selavpr_core.errors import MapError
 
-BLOCK_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 20
 _ALIGNMENT = 4096  # of the first tensor: a page, so that rows of 4096 bytes lie in one page each
 _MAX_HEADER_BYTES = 100_000_000  # the limit of the safetensors format
 _TYPE_NAMES = {"float64": "F64", "float32": "F32", "float16": "F16", "int64": "I64", "uint8": "U8"}
+Block = bytes | memoryview
 _DTYPES = {name: np.dtype(dtype) for dtype, name in _TYPE_NAMES.items()}
 
 
@@ -50,75 +52,116 @@ class FileDigest:
 
 
 def write_tensor_file(
-    path: Path, tensors: Mapping[str, tuple[Tensor, Path]], metadata: Mapping[str, str]
+    path: Path, tensors: Mapping[str, tuple[Tensor, Iterable[Block]]], metadata: Mapping[str, str]
 ) -> FileDigest:
-    """Assemble a .safetensors file from one raw file for each tensor, copying in blocks.
+    """Write a .safetensors file block by block.
 
-    The raw files hold the tensors' bytes in row order, little-endian; each is removed once it is
-    copied, so that the disk never holds everything twice. The first tensor starts at a multiple of
-    4096 bytes, and tensors are ordered by the largest power of two that divides a row's size, so
-    every row of every tensor is aligned to that power of two. Raises MapError if a raw file does
-    not have its tensor's size.
+    The first tensor starts at a multiple of 4096 bytes, and tensors are ordered by the largest
+    power of two that divides a row's size, so every row of every tensor is aligned to that power
+    of two.
+
+    Args:
+        path: the file to write.
+        tensors: each tensor and its bytes, little-endian in row order, as any number of blocks.
+        metadata: kept in the file's header.
+
+    Raises:
+        MapError: the blocks of a tensor do not have its size.
     """
     order = sorted(tensors, key=lambda name: (-_row_alignment(tensors[name][0]), name))
     header = _header([(name, tensors[name][0]) for name in order], metadata)
     digest = hashlib.sha256(header)
-    written = len(header)
-    with path.open("wb") as output:
-        output.write(header)
+    size = len(header)
+    with path.open("wb", buffering=0) as output:
+        _write_all(output, header)
         for name in order:
-            tensor, raw = tensors[name]
-            copied = 0
-            with raw.open("rb") as data:
-                for block in _blocks(data):
-                    output.write(block)
-                    digest.update(block)
-                    copied += len(block)
-            if copied != tensor.bytes:
-                raise MapError(f"{raw} has {copied} bytes, not {tensor.bytes}: it was changed")
-            written += copied
-            raw.unlink()
-    return FileDigest(written, digest.hexdigest())
+            tensor, blocks = tensors[name]
+            end = size + tensor.bytes
+            for block in blocks:
+                _write_all(output, block)
+                digest.update(block)
+                size += memoryview(block).nbytes
+            if size != end:
+                raise MapError(f"{path} cannot be written: {name} has {size - end:+} bytes")
+    return FileDigest(size, digest.hexdigest())
+
+
+def file_blocks(path: Path) -> Iterator[memoryview]:
+    """Yield a file's bytes through one buffer that is used again for each block."""
+    buffer = bytearray(_BLOCK_BYTES)
+    view = memoryview(buffer)
+    with path.open("rb", buffering=0) as file:
+        while read := file.readinto(buffer):
+            yield view[:read]
+
+
+def array_blocks(array: NDArray[Any]) -> Iterator[memoryview]:
+    """Yield the bytes of a contiguous array in blocks, without a copy of the whole."""
+    flat = array.reshape(-1).view(np.uint8).data
+    for start in range(0, len(flat), _BLOCK_BYTES):
+        yield flat[start : start + _BLOCK_BYTES]
 
 
 class TensorFile:
-    """A .safetensors file mapped into memory, read-only.
+    """The layout of a .safetensors file; its data stays on disk.
 
-    Only the pages that are touched are read, and they stay reclaimable: mapping a file adds no
-    anonymous memory. Raises MapError if the file is not a well-formed .safetensors file.
+    Attributes:
+        path: the file.
+        tensors: type and shape of every tensor by name.
     """
 
     def __init__(self, path: Path) -> None:
+        """Read the file's header.
+
+        Raises:
+            MapError: not a well-formed .safetensors file.
+            OSError: the file cannot be read.
+        """
         self.path = path
         with path.open("rb") as file:
-            self.metadata, self._slots = _read_header(file, path)
-            self._memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            slots = _read_header(file, path)
+        self.tensors = {name: tensor for name, (tensor, _) in slots.items()}
+        self._offsets = {name: offset for name, (_, offset) in slots.items()}
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._slots
+    def map(self) -> dict[str, NDArray[Any]]:
+        """Map the file into memory and return its tensors as read-only arrays over it.
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Return type and shape of every tensor by name."""
-        return {name: tensor for name, (tensor, _) in self._slots.items()}
+        Only the pages that are touched are read, and the kernel may drop them again: mapping adds
+        no anonymous memory.
+        """
+        with self.path.open("rb") as file:
+            memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return {
+            name: np.frombuffer(
+                memory, tensor.dtype, tensor.bytes // tensor.dtype.itemsize, self._offsets[name]
+            ).reshape(tensor.shape)
+            for name, tensor in self.tensors.items()
+        }
 
-    def read(self, name: str) -> NDArray[Any]:
-        """Return a tensor as a read-only array over the mapped file; nothing is copied."""
-        tensor, offset = self._slots[name]
-        flat = np.frombuffer(
-            self._memory, tensor.dtype, tensor.bytes // tensor.dtype.itemsize, offset
-        )
-        return flat.reshape(tensor.shape)
+    def read_rows(self, name: str, start: int, stop: int) -> NDArray[Any]:
+        """Read rows [start, stop) of a tensor from the disk."""
+        tensor = self.tensors[name]
+        with self.path.open("rb", buffering=0) as file:
+            file.seek(self._offsets[name] + start * tensor.row_bytes)
+            data = file.read((stop - start) * tensor.row_bytes)
+        return np.frombuffer(data, tensor.dtype).reshape(-1, *tensor.shape[1:])
 
 
 def digest_of(path: Path) -> FileDigest:
     """Return size and SHA-256 of a file, reading it in blocks."""
     digest = hashlib.sha256()
     size = 0
-    with path.open("rb") as file:
-        for block in _blocks(file):
-            digest.update(block)
-            size += len(block)
+    for block in file_blocks(path):
+        digest.update(block)
+        size += len(block)
     return FileDigest(size, digest.hexdigest())
+
+
+def _write_all(output: RawIOBase, block: Block) -> None:
+    """Write a block to an unbuffered file, which may take it in several pieces."""
+    rest = memoryview(block).cast("B")
+    while rest:
+        rest = rest[output.write(rest) or 0 :]
 
 
 def _row_alignment(tensor: Tensor) -> int:
@@ -140,10 +183,8 @@ def _header(tensors: list[tuple[str, Tensor]], metadata: Mapping[str, str]) -> b
     return struct.pack("<Q", len(text)) + text
 
 
-def _read_header(
-    file: BinaryIO, path: Path
-) -> tuple[dict[str, str], dict[str, tuple[Tensor, int]]]:
-    """Return the metadata, and each tensor with its offset from the start of the file."""
+def _read_header(file: BinaryIO, path: Path) -> dict[str, tuple[Tensor, int]]:
+    """Return each tensor with its offset from the start of the file."""
     size = path.stat().st_size
     start = file.read(8)
     length = struct.unpack("<Q", start)[0] if len(start) == 8 else -1
@@ -151,7 +192,7 @@ def _read_header(
         raise MapError(f"{path} is not a safetensors file (its header has no valid length)")
     try:
         entries = json.loads(file.read(length))
-        metadata = entries.pop("__metadata__", {})
+        entries.pop("__metadata__", None)
         slots = {}
         for name, entry in entries.items():
             tensor = Tensor(_DTYPES[entry["dtype"]], tuple(int(n) for n in entry["shape"]))
@@ -159,14 +200,6 @@ def _read_header(
             if not 0 <= begin <= end <= size - 8 - length or end - begin != tensor.bytes:
                 raise ValueError(f"tensor {name} lies outside the file")
             slots[name] = (tensor, 8 + length + begin)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise MapError(f"{path} has a damaged safetensors header ({error!r})") from None
-    return metadata, slots
-
-
-def _blocks(file: BinaryIO) -> Iterator[memoryview]:
-    """Yield a file's bytes through one buffer that is used again for each block."""
-    buffer = bytearray(BLOCK_BYTES)
-    view = memoryview(buffer)
-    while read := file.readinto(buffer):  # type: ignore[attr-defined]
-        yield view[:read]
+    return slots

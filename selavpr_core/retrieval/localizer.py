@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import math
+import threading
 import time
-from typing import Literal, NamedTuple
+from collections.abc import Iterable
+from itertools import count as numbers
+from itertools import repeat
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from selavpr_core.errors import MapError
 from selavpr_core.place_map import PlaceMap
+from selavpr_core.retrieval.exhaustive import ExhaustiveSearch
 from selavpr_core.retrieval.hamming import HammingIndex
+from selavpr_core.retrieval.reranking import Reranker
 
 Mode = Literal["two-stage", "code", "float"]
+
+_ONE, _MINUS_ONE = np.float32(1), np.float32(-1)
+_new_tuple = tuple.__new__
 
 
 class Match(NamedTuple):
@@ -22,9 +32,9 @@ class Match(NamedTuple):
         place: number of the place in the map.
         similarity: cosine of the float descriptors, 1 for the same view; in "code" mode
             1 - 2 * hamming / bits, the cosine of the codes.
-        hamming: differing bits of the codes; None in "float" mode.
+        hamming: number of differing bits of the codes; None in "float" mode.
         rank: position in the answer, from 0.
-        hamming_rank: position among the candidates by code alone, from 0; None in "float" mode.
+        hamming_rank: position by code alone, from 0; None in "float" mode.
     """
 
     place: int
@@ -35,81 +45,158 @@ class Match(NamedTuple):
 
 
 class Localizer:
-    """Searches a place map.
+    """Searches a place map for the places that look like a query.
 
-    Modes: "two-stage" takes the `candidates` nearest codes and ranks them by their float
-    descriptors; "code" and "float" use one of the two alone. Meant for one thread at a time.
+    Attributes:
+        place_map: the map that is searched.
+        mode: "two-stage" takes the `candidates` nearest codes and ranks them by the cosine of the
+            float descriptors; "code" and "float" use one of the two alone, over all places.
+        candidates: places that the first stage passes on.
+        last_timings: seconds of each stage of the last query: "hamming" and "reranking", the first
+            alone in "code" mode, "exhaustive" in "float" mode.
+
+    A query runs on the thread that calls; several threads may call, one at a time is served.
     """
 
     def __init__(
         self, place_map: PlaceMap, mode: Mode = "two-stage", candidates: int = 100
     ) -> None:
+        """Prepare a map for queries; the codes are copied into memory, descriptors stay on disk.
+
+        Raises:
+            MapError: an unknown mode, one that needs what the map does not have, or fewer than
+                one candidate.
+        """
+        if mode not in get_args(Mode):
+            raise MapError(
+                f"mode {mode!r} does not exist: choose one of {', '.join(get_args(Mode))}"
+            )
+        if candidates < 1:
+            raise MapError(f"candidates must be at least 1, not {candidates}")
         self.place_map = place_map
         self.mode = mode
         self.candidates = candidates
         self.last_timings: dict[str, float] = {}
-        if mode not in ("two-stage", "code", "float"):
-            raise MapError(f"mode {mode!r} does not exist: choose two-stage, code or float")
-        if candidates < 1:
-            raise MapError(f"candidates must be at least 1, not {candidates}")
-        self._hamming: HammingIndex | None = None
+        self._code_bytes = place_map.model.code_bytes or 0
+        self._dim = place_map.model.descriptor_dim or 0
+        self._lock = threading.Lock()
         if mode != "float":
             if place_map.codes is None:
                 raise MapError(f"{place_map.path} has no codes: only mode float can search it")
-            self._hamming = HammingIndex(place_map.codes, place_map.model.code_bytes or 0)
-        if mode != "code" and place_map.descriptors is None:
-            raise MapError(f"{place_map.path} has no descriptors: only mode code can search it")
+            self._hamming = HammingIndex(place_map.codes, self._code_bytes)
+        if mode != "code":
+            if place_map.descriptors is None:
+                raise MapError(f"{place_map.path} has no descriptors: only mode code can search it")
+            if mode == "two-stage":
+                self._reranker = Reranker(place_map.descriptors, self._dim)
+            else:
+                self._exhaustive = ExhaustiveSearch(place_map.descriptors, self._dim)
 
     def localize(
         self, code: ArrayLike | None, descriptor: ArrayLike | None, count: int | None = None
     ) -> list[Match]:
-        """Return the best `count` matches, best first, ties by lowest place number."""
+        """Find the places most similar to a query.
+
+        Args:
+            code: [code_bytes] uint8; may be None in "float" mode.
+            descriptor: [descriptor_dim] float; may be None in "code" mode. Its length does not
+                matter.
+            count: how many matches at most; `candidates` by default. In "two-stage" mode never
+                more than `candidates`.
+
+        Returns:
+            Matches, best first, ties by lowest place number; empty for an empty map. Cosines are
+            those of the stored float16 descriptors, computed in float32; equal descriptors give
+            equal cosines.
+
+        Raises:
+            MapError: a query that does not have the map's shape or type, that is NaN, infinite
+                or all zero, or a negative count.
+        """
         count = self.candidates if count is None else count
-        started = time.perf_counter()
-        if self.mode == "float":
+        if count < 0:
+            raise MapError(f"the number of matches cannot be {count}")
+        with self._lock:
+            if self.mode == "code":
+                return self._by_code(self._checked_code(code), count)
             query = self._checked_descriptor(descriptor)
-            similarities = np.concatenate(
-                [part.astype(np.float32) @ query for part in self.place_map.descriptors or ()]
-                or [np.empty(0, np.float32)]
-            )
-            best = np.argsort(-similarities, kind="stable")[:count]
-            self.last_timings = {"reranking": time.perf_counter() - started}
-            return [
-                Match(int(place), float(similarities[place]), None, rank, None)
-                for rank, place in enumerate(best)
-            ]
-        assert self._hamming is not None
-        bits = 8 * (self.place_map.model.code_bytes or 0)
-        places, distances = self._hamming.search(self._checked_code(code), self.candidates)
+            if self.mode == "float":
+                return self._by_descriptor(query, count)
+            return self._in_two_stages(self._checked_code(code), query, count)
+
+    def _in_two_stages(
+        self, code: NDArray[np.uint8], query: NDArray[np.float32], count: int
+    ) -> list[Match]:
+        started = time.perf_counter()
+        places, distances = self._hamming.search(code, self.candidates)
         searched = time.perf_counter()
-        self.last_timings = {"hamming": searched - started}
-        if self.mode == "code":
-            return [
-                Match(int(place), 1 - 2 * int(distance) / bits, int(distance), rank, rank)
-                for rank, (place, distance) in enumerate(
-                    zip(places[:count], distances[:count], strict=True)
-                )
-            ]
-        query = self._checked_descriptor(descriptor)
-        similarities = self.place_map.gather(places) @ query
-        order = np.lexsort((places, -similarities))[:count]
-        self.last_timings["reranking"] = time.perf_counter() - searched
-        return [
-            Match(int(places[i]), float(similarities[i]), int(distances[i]), rank, int(i))
-            for rank, i in enumerate(order)
-        ]
+        # In the order of places: so on disk, and for the stable sort to settle ties.
+        by_place = places.argsort()
+        cosines = self._reranker.products(query, places[by_place])
+        best = (-cosines).argsort(kind="stable")[:count]
+        ranks = by_place[best]
+        matches = _matches(
+            places[ranks], _limited(cosines[best]), distances[ranks].tolist(), ranks.tolist()
+        )
+        ranked = time.perf_counter()
+        self.last_timings = {"hamming": searched - started, "reranking": ranked - searched}
+        return matches
+
+    def _by_code(self, code: NDArray[np.uint8], count: int) -> list[Match]:
+        started = time.perf_counter()
+        places, distances = self._hamming.search(code, count)
+        cosines = 1 - distances / (4 * self._code_bytes)
+        matches = _matches(places, cosines, distances.tolist(), range(len(places)))
+        self.last_timings = {"hamming": time.perf_counter() - started}
+        return matches
+
+    def _by_descriptor(self, query: NDArray[np.float32], count: int) -> list[Match]:
+        started = time.perf_counter()
+        places, cosines = self._exhaustive.search(query, count)
+        matches = _matches(places, _limited(cosines), repeat(None), repeat(None))
+        self.last_timings = {"exhaustive": time.perf_counter() - started}
+        return matches
 
     def _checked_code(self, code: ArrayLike | None) -> NDArray[np.uint8]:
-        size = self.place_map.model.code_bytes
-        if code is None or np.shape(code) != (size,):
-            raise MapError(f"the query needs a code of {size} bytes for mode {self.mode}")
-        return np.ascontiguousarray(code, np.uint8)
+        if code is None:
+            raise MapError(f"mode {self.mode} needs a code, but the query has none: use mode float")
+        array = np.asarray(code)
+        if array.shape != (self._code_bytes,) or array.dtype != np.uint8:
+            raise MapError(
+                f"the query's code has shape {list(array.shape)} and type {array.dtype}, but the "
+                f"map needs [{self._code_bytes}] uint8"
+            )
+        return array
 
     def _checked_descriptor(self, descriptor: ArrayLike | None) -> NDArray[np.float32]:
-        size = self.place_map.model.descriptor_dim
-        if descriptor is None or np.shape(descriptor) != (size,):
-            raise MapError(f"the query needs a descriptor of {size} for mode {self.mode}")
-        query = np.asarray(descriptor, np.float32)
-        if not np.isfinite(query).all():
-            raise MapError("the query's descriptor is not finite (NaN or infinite)")
-        return query
+        """Return the query at length 1."""
+        if descriptor is None:
+            raise MapError(
+                f"mode {self.mode} needs a descriptor, but the query has none: use mode code"
+            )
+        array = np.asarray(descriptor, np.float32)
+        if array.shape != (self._dim,):
+            raise MapError(
+                f"the query's descriptor has shape {list(array.shape)}, but the map needs "
+                f"[{self._dim}]"
+            )
+        length = math.sqrt(float(np.dot(array, array)))
+        if not 0 < length < math.inf:  # NaN fails too
+            raise MapError("the query's descriptor is NaN, infinite or all zero")
+        return array * np.float32(1 / length)
+
+
+def _limited(cosines: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Take back what rounding to float16 added to the length of a stored descriptor."""
+    return np.minimum(np.maximum(cosines, _MINUS_ONE), _ONE)
+
+
+def _matches(
+    places: NDArray[np.int64],
+    similarities: NDArray[np.floating],
+    distances: Iterable[int | None],
+    hamming_ranks: Iterable[int | None],
+) -> list[Match]:
+    # Half the time of calling Match for each: this is a tenth of a query.
+    rows = zip(places.tolist(), similarities.tolist(), distances, numbers(), hamming_ranks)
+    return list(map(_new_tuple, repeat(Match), rows))
