@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from selavpr_core.model import ModelSettings, SelaVPR, preset_settings
+from selavpr_core.model.heads import GeMHead
 
 
 def lively_model(settings: ModelSettings | None = None, seed: int = 0) -> SelaVPR:
@@ -19,7 +20,11 @@ def lively_model(settings: ModelSettings | None = None, seed: int = 0) -> SelaVP
             elif "adapters" in name and parameter.dim() > 1:
                 nn.init.normal_(parameter, std=parameter[0].numel() ** -0.5)
         for module in model.modules():
-            if isinstance(module, nn.BatchNorm2d):
+            if isinstance(module, GeMHead):
+                # What all pooled features have in common would drown how images differ.
+                module.linear2.weight.data -= module.linear2.weight.data.mean(1, keepdim=True)
+                nn.init.zeros_(module.linear2.bias)
+            elif isinstance(module, nn.BatchNorm2d):
                 nn.init.normal_(module.running_mean, std=0.1)
                 nn.init.uniform_(module.running_var, 0.5, 1.5)
                 nn.init.uniform_(module.weight, 0.7, 1.3)

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from selavpr_core.model import preset_settings
+from selavpr_core.preprocessing import Preprocessing
+from selavpr_core.weights.fingerprint import fingerprint
+
+SETTINGS = preset_settings("tiny")
+STATE = {"b": torch.arange(6.0).reshape(2, 3), "a": torch.tensor(1.5)}
+
+
+def test_it_is_the_hash_of_settings_preprocessing_and_values_by_name() -> None:
+    described = {
+        "preprocessing": Preprocessing(size=(224, 224)).to_json(),
+        "settings": SETTINGS.to_json(),
+    }
+    content = json.dumps(described, sort_keys=True).encode()
+    content += b"\na []\n" + np.float32(1.5).tobytes()
+    content += b"\nb [2, 3]\n" + np.arange(6, dtype="<f4").tobytes()
+    assert fingerprint(STATE, SETTINGS) == hashlib.sha256(content).hexdigest()
+
+
+def test_it_ignores_the_order_the_layout_and_the_counters() -> None:
+    turned = {"a": STATE["a"], "b": STATE["b"].T.contiguous().T}
+    turned["bn.num_batches_tracked"] = torch.tensor(7)
+    assert fingerprint(turned, SETTINGS) == fingerprint(STATE, SETTINGS)
+
+
+def test_it_changes_with_everything_that_a_descriptor_depends_on() -> None:
+    others = [
+        ({**STATE, "a": STATE["a"] + 1e-6}, SETTINGS),
+        ({**STATE, "b": STATE["b"].reshape(3, 2)}, SETTINGS),
+        ({"c": STATE["a"], "b": STATE["b"]}, SETTINGS),
+        (STATE, replace(SETTINGS, input_size=(224, 238))),
+        (STATE, replace(SETTINGS, adapted_blocks=(1, 2))),
+    ]
+    digests = {fingerprint(state, settings) for state, settings in others}
+    assert len(digests - {fingerprint(STATE, SETTINGS)}) == len(others)

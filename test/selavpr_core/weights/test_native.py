@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from selavpr_core.errors import WeightsError
+from selavpr_core.model import SelaVPR, preset_settings
+from selavpr_core.weights import native
+from selavpr_core.weights.fingerprint import fingerprint
+
+from ..lively import lively_model
+
+
+@pytest.fixture(scope="module")
+def model() -> SelaVPR:
+    return lively_model(preset_settings("tiny", adapters="every:4", input_size=(140, 224)))
+
+
+@pytest.fixture
+def saved(model: SelaVPR, tmp_path: Path) -> Path:
+    native.save(model, tmp_path / "w.safetensors")
+    return tmp_path / "w.safetensors"
+
+
+def refusal(action: Callable[[], Any]) -> str:
+    with pytest.raises(WeightsError) as caught:
+        action()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("pretrained", [True, False])
+def test_what_was_saved_comes_back(model: SelaVPR, tmp_path: Path, pretrained: bool) -> None:
+    model.pretrained = pretrained
+    digest = native.save(model, tmp_path / "w.safetensors")
+    settings, state, was_pretrained = native.read_native(tmp_path / "w.safetensors")
+    assert settings == model.settings
+    assert was_pretrained is pretrained
+    assert state.keys() == model.state_dict().keys()
+    assert all(torch.equal(state[n], tensor) for n, tensor in model.state_dict().items())
+    assert digest == fingerprint(state, settings) == fingerprint(model.state_dict(), settings)
+    assert os.listdir(tmp_path) == ["w.safetensors"]
+
+
+def test_the_settings_can_be_read_by_anybody(saved: Path, model: SelaVPR) -> None:
+    with safe_open(saved, framework="np") as file:
+        metadata = file.metadata()
+    assert json.loads(metadata["settings"]) == json.loads(json.dumps(model.settings.to_json()))
+
+
+def test_existing_weights_are_never_replaced(saved: Path, model: SelaVPR) -> None:
+    before = saved.read_bytes()
+    assert "exists already" in refusal(lambda: native.save(model, saved))
+    assert saved.read_bytes() == before
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, model: SelaVPR) -> None:
+    assert "ends in .safetensors" in refusal(lambda: native.save(model, tmp_path / "w.pth"))
+    missing = tmp_path / "none" / "w.safetensors"
+    assert "no folder" in refusal(lambda: native.save(model, missing))
+
+
+def test_a_failed_write_leaves_nothing(
+    tmp_path: Path, model: SelaVPR, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(state: Any, path: Path, metadata: Any) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(native, "save_file", full)
+    message = refusal(lambda: native.save(model, tmp_path / "w.safetensors"))
+    assert "No space left on device" in message
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.999])
+def test_a_truncated_file_is_refused(saved: Path, share: float) -> None:
+    os.truncate(saved, int(share * saved.stat().st_size))
+    assert "damaged" in refusal(lambda: native.read_native(saved))
+
+
+def test_a_flipped_bit_in_the_weights_is_found(saved: Path) -> None:
+    data = bytearray(saved.read_bytes())
+    data[-1001] ^= 0x10
+    saved.write_bytes(data)
+    assert "fingerprint" in refusal(lambda: native.read_native(saved))
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"format": "pt"}, "not written by selavpr"),
+        ({"version": "2"}, "version 2"),
+        ({"settings": "{}"}, "damaged settings"),
+        ({"settings": "nonsense"}, "damaged settings"),
+        ({"pretrained": None}, "damaged settings"),
+        ({"fingerprint": "0" * 64}, "fingerprint"),
+        (
+            {"settings": json.dumps(preset_settings("tiny").to_json())},
+            "702 missing (float_branch.adapters.1.down.bias, ",
+        ),
+    ],
+)
+def test_metadata_that_does_not_fit_is_refused(
+    saved: Path, tmp_path: Path, change: dict[str, str | None], named: str
+) -> None:
+    with safe_open(saved, framework="pt") as file:
+        metadata = {**file.metadata(), **change}
+    path = tmp_path / "changed.safetensors"
+    save_file(load_file(saved), path, {k: v for k, v in metadata.items() if v is not None})
+    assert named in refusal(lambda: native.read_native(path))
+
+
+def test_a_file_without_metadata_is_refused(tmp_path: Path) -> None:
+    save_file({"a": torch.zeros(1)}, tmp_path / "w.safetensors")
+    message = refusal(lambda: native.read_native(tmp_path / "w.safetensors"))
+    assert "selavpr convert-weights" in message
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    assert "check the path" in refusal(lambda: native.read_native(tmp_path / "none.safetensors"))
+
+
+def test_half_precision_files_are_read_as_float32(saved: Path, tmp_path: Path) -> None:
+    settings, state, _ = native.read_native(saved)
+    halves = {n: t.half() if t.is_floating_point() else t for n, t in state.items()}
+    with safe_open(saved, framework="pt") as file:
+        metadata = {**file.metadata(), "fingerprint": fingerprint(halves, settings)}
+    save_file(halves, tmp_path / "half.safetensors", metadata)
+    _, read, _ = native.read_native(tmp_path / "half.safetensors")
+    assert read["backbone.norm.weight"].dtype == torch.float32
