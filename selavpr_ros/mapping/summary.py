@@ -173,7 +173,7 @@ class MapSummary:
         rows += [_row(bag.name, [bag]) for bag in self.bags]
         if len(self.bags) > 1:
             rows.append(_row("total", self.bags))
-        lines = _aligned(rows)
+        lines = aligned(rows)
         for bag in self.bags:
             if bag.first_stamp is not None and bag.last_stamp is not None:
                 lines.append(f"{bag.name}: {_span(bag.first_stamp, bag.last_stamp)}")
@@ -183,7 +183,7 @@ class MapSummary:
             if bag.error is not None:
                 lines.append(f"FAILED   {bag.error}")
         trained = "" if self.model.pretrained else ", UNTRAINED"
-        datum = "none: the frame is the poses' own" if self.datum is None else _where(self.datum)
+        datum = "none: the frame is the poses' own" if self.datum is None else place_of(self.datum)
         lines += [
             f"map      {self.map}: {self.places} places in {self.segments} segments,"
             f" {human_size(self.size_bytes)}",
@@ -223,8 +223,8 @@ def _row(name: str, bags: Sequence[BagSummary]) -> list[str]:
     return [name, *(str(count) for count in counts), f"{length:.0f} m", span]
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines with the first column flush left, the others flush right."""
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return a line a row, with the first column flush left and the others flush right."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return [
         "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
@@ -239,7 +239,8 @@ def _span(first: int, last: int) -> str:
     return f"{begin:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _where(datum: Datum) -> str:
+def place_of(datum: Datum) -> str:
+    """Return a datum as text."""
     return (
         f"{datum.latitude:.7f}, {datum.longitude:.7f}, {datum.altitude:.1f} m,"
         f" UTM zone {datum.zone}{'N' if datum.northern else 'S'}"

@@ -1,0 +1,90 @@
+"""Entry point of `selavpr`: parses the command line, and turns errors into one line and a code."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from selavpr_core import __version__
+from selavpr_core.errors import SelaVPRError
+from selavpr_ros.cli import build_map, convert_weights, map_tools, query
+from selavpr_ros.cli.options import Parser
+
+FAILED = 2
+INTERRUPTED = 130  # what shells report for a program that SIGINT ended
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit code.
+
+    0 when it did its work; 2, with one line on stderr, for a mistake in the command line, the
+    input or the machine; 130 when it was interrupted. A reader that closes the pipe early ends the
+    output without a word.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        try:
+            options = _parser().parse_args(_with_negative_values(given))
+            _log_to_stderr()
+            code: int = options.run(options)
+            sys.stdout.flush()
+            return code
+        except SelaVPRError as error:
+            print(f"selavpr: {' '.join(str(error).split())}", file=sys.stderr)
+            return FAILED
+        except KeyboardInterrupt as interrupt:
+            print(f"selavpr: {interrupt or 'interrupted'}", file=sys.stderr)
+            return INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes stdout once more at exit: let that go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="selavpr",
+        description="Visual place recognition: maps from bags, and places from images.",
+        examples=[
+            ("selavpr build-map drive.mcap --output campus", "a place map from a geotagged bag"),
+            ("selavpr map info campus", "what is in it"),
+            ("selavpr query campus photo.jpg", "where a photo was taken"),
+        ],
+    )
+    parser.add_argument("--version", action="version", version=f"selavpr {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for module in (build_map, map_tools, query, convert_weights):
+        module.add_parser(commands)
+    return parser
+
+
+def _with_negative_values(arguments: list[str]) -> list[str]:
+    """Join `--datum` and its value: argparse takes "-33.9,18.4" for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] == "--datum":
+            joined[-1] = f"--datum={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
+class _Line(logging.Formatter):
+    """A message as it is, and from a warning on with the level in front."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = super().format(record)
+        return line if record.levelno < logging.WARNING else f"{record.levelname.lower()}: {line}"
+
+
+def _log_to_stderr() -> None:
+    """Show what the packages report on stderr: stdout is for results alone."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Line())
+    for name in ("selavpr_core", "selavpr_ros"):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [handler]
+        logger.setLevel(logging.INFO)
+        logger.propagate = False

@@ -1,0 +1,103 @@
+"""`selavpr map info` and `selavpr map merge`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from selavpr_ros.cli.options import Parser, add_json_option, print_json
+
+
+def add_parser(commands: Any) -> None:
+    """Add the commands to the parser of `selavpr`."""
+    parser: Parser = commands.add_parser("map", help="look at maps, merge maps")
+    tools = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    info: Parser = tools.add_parser(
+        "info",
+        help="what a map holds",
+        description="Verify a map and print what it holds: places, segments and their sources,"
+        " datum, weights, size.",
+        examples=[("selavpr map info campus --json", "for a script")],
+    )
+    info.add_argument("map", metavar="MAP", help="folder of a map")
+    add_json_option(info)
+    info.set_defaults(run=run_info)
+
+    merge: Parser = tools.add_parser(
+        "merge",
+        help="make one map of several",
+        description="Make one map of several that were made with the same weights. Positions are"
+        " expressed in the datum of the first.",
+        examples=[("selavpr map merge north south --output campus", "two halves of a campus")],
+    )
+    merge.add_argument("maps", nargs="+", metavar="MAP", help="folder of a map")
+    merge.add_argument("--output", required=True, metavar="MAP", help="folder of the new map")
+    add_json_option(merge)
+    merge.set_defaults(run=run_merge)
+
+
+def run_info(options: argparse.Namespace) -> int:
+    """Print what a map holds."""
+    _report(Path(options.map), options.json)
+    return 0
+
+
+def run_merge(options: argparse.Namespace) -> int:
+    """Merge maps and print what the result holds."""
+    from selavpr_core.place_map import merge_maps
+
+    output = Path(options.output)
+    merge_maps([Path(source) for source in options.maps], output)
+    _report(output, options.json)
+    return 0
+
+
+def _report(path: Path, as_json: bool) -> None:
+    from selavpr_core.place_map import map_info
+
+    info = map_info(path)
+    if as_json:
+        print_json(info)
+    else:
+        print("\n".join(_lines(info)))
+
+
+def _lines(info: dict[str, Any]) -> list[str]:
+    from selavpr_core.geodesy import Datum
+    from selavpr_ros.mapping.summary import aligned, human_size, place_of
+
+    rows = [["segment", "places", "track", "from (UTC)", "to (UTC)", "size", "thumbnails"]]
+    for segment in info["segments"]:
+        begin, end = (segment[side][:19].replace("T", " ") for side in ("start", "end"))
+        rows.append(
+            [
+                segment["name"],
+                str(segment["places"]),
+                f"{segment['length']:.0f} m",
+                begin,
+                end,
+                human_size(segment["bytes"]),
+                segment["thumbnails"],
+            ]
+        )
+    model, datum = info["model"], info["datum"]
+    kept = [("code", model["code_bytes"], "bytes"), ("descriptor", model["descriptor_dim"], "d")]
+    branches = " + ".join(f"{size} {unit} {name}" for name, size, unit in kept if size is not None)
+    lines = [
+        f"map      {info['path']}: {info['places']} places in {len(info['segments'])} segments,"
+        f" {info['length']:.0f} m of track, {human_size(info['bytes'])},"
+        f" format {info['version']}, verified",
+        f"weights  {model['source']} (preset {model['preset']}"
+        f"{'' if model['pretrained'] else ', UNTRAINED'}), fingerprint {model['fingerprint']}",
+        f"a place  {branches}",
+        f"datum    {'none' if datum is None else place_of(Datum.from_json(datum))}",
+    ]
+    if info["extent"] is not None:
+        (west, south, _), (east, north, _) = info["extent"]["min"], info["extent"]["max"]
+        lines.append(f"extent   x {west:.1f} to {east:.1f} m, y {south:.1f} to {north:.1f} m")
+    if info["segments"]:
+        lines += ["", *aligned(rows)]
+        lines += [f"{segment['name']}: from {segment['source']}" for segment in info["segments"]]
+    return lines

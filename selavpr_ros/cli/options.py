@@ -1,0 +1,112 @@
+"""What the commands' parsers share."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser with examples below its help, and with mistakes reported on one line.
+
+    examples: (command, what it does).
+    """
+
+    def __init__(
+        self, *args: Any, examples: Sequence[tuple[str, str]] = (), **options: Any
+    ) -> None:
+        if examples:
+            lines = [f"  {command}\n      {meaning}" for command, meaning in examples]
+            options["epilog"] = "\n".join(["examples:", *lines])
+        options["formatter_class"] = argparse.RawDescriptionHelpFormatter
+        options["allow_abbrev"] = False  # an option added later must not break a script
+        super().__init__(*args, **options)
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with code 2 and one line on stderr."""
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def add_model_options(parser: argparse.ArgumentParser, default_weights: str) -> None:
+    """Add --weights, --device, --precision and --batch-size."""
+    group = parser.add_argument_group("model")
+    group.add_argument(
+        "--weights",
+        metavar="WEIGHTS",
+        help="base or large (published weights, fetched once), a .pth or .safetensors file, or"
+        " random:PRESET with PRESET one of base, large, small, tiny (untrained, for tests);"
+        f" default: {default_weights}",
+    )
+    group.add_argument(
+        "--device", default="auto", metavar="DEVICE", help="auto, cpu or cuda; default: auto"
+    )
+    group.add_argument(
+        "--precision",
+        default="auto",
+        choices=("auto", "fp32", "fp16", "bf16"),
+        help="auto: fp16 on CUDA, fp32 on the CPU; default: auto",
+    )
+    group.add_argument(
+        "--batch-size",
+        type=positive_integer,
+        default=8,
+        metavar="N",
+        help="images described at once; default: 8",
+    )
+
+
+def add_json_option(parser: argparse.ArgumentParser) -> None:
+    """Add --json."""
+    parser.add_argument(
+        "--json", action="store_true", help="print the result as JSON on standard output"
+    )
+
+
+def positive_integer(text: str) -> int:
+    """Parse a whole number of at least 1, for argparse."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return number
+
+
+def positive(text: str) -> float:
+    """Parse a finite number above 0, for argparse."""
+    number = not_negative(text)
+    if number == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
+    return number
+
+
+def not_negative(text: str) -> float:
+    """Parse a finite number of at least 0, for argparse."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 0")
+    return number
+
+
+def print_json(result: object) -> None:
+    """Print as JSON; numbers that JSON does not have (NaN, infinity) become null."""
+    json.dump(_without_nan(result), sys.stdout, indent=2, allow_nan=False)
+    print()
+
+
+def _without_nan(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _without_nan(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
