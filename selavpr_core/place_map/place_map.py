@@ -90,6 +90,15 @@ class PlaceMap:
     def __len__(self) -> int:
         return int(self._starts[-1])
 
+    def expect_random_access(self, expected: bool) -> None:
+        """Tell the kernel how descriptors will be read from disk: row by row, or all of them.
+
+        Where the map is not in memory yet, this decides between reading the 100 rows of a query
+        and reading everything around them too, or between a fast sweep and one page at a time.
+        """
+        for segment in self._opened:
+            segment.expect_random_access(expected)
+
     def gather(self, indices: ArrayLike) -> NDArray[np.float32]:
         """Return the descriptors of the places `indices` [k] as [k, descriptor_dim] float32."""
         if self.descriptors is None:

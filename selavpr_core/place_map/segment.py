@@ -85,7 +85,7 @@ class Segment:
         """
         self.info = info
         try:
-            data = _verified(folder, info.data, info.name)
+            self._data = data = _verified(folder, info.data, info.name)
             self._thumbnails = _open_thumbnails(folder, info)
             _check_columns(data, data_columns(model, info.count), info.name)
             arrays = data.map()
@@ -110,6 +110,10 @@ class Segment:
     def has_thumbnails(self) -> bool:
         """Whether thumbnails were stored and their file is here."""
         return self._thumbnails is not None
+
+    def expect_random_access(self, expected: bool) -> None:
+        """Tell the kernel whether single rows or all of them will be read next."""
+        self._data.expect_random_access(expected)
 
     def thumbnail(self, row: int) -> bytes | None:
         """Read a place's JPEG from disk; None if it has none or the file was left behind."""

@@ -122,6 +122,7 @@ class TensorFile:
             slots = _read_header(file, path)
         self.tensors = {name: tensor for name, (tensor, _) in slots.items()}
         self._offsets = {name: offset for name, (_, offset) in slots.items()}
+        self._memory: mmap.mmap | None = None
 
     def map(self) -> dict[str, NDArray[Any]]:
         """Map the file into memory and return its tensors as read-only arrays over it.
@@ -131,12 +132,21 @@ class TensorFile:
         """
         with self.path.open("rb") as file:
             memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._memory = memory
         return {
             name: np.frombuffer(
                 memory, tensor.dtype, tensor.bytes // tensor.dtype.itemsize, self._offsets[name]
             ).reshape(tensor.shape)
             for name, tensor in self.tensors.items()
         }
+
+    def expect_random_access(self, expected: bool) -> None:
+        """Tell the kernel whether the mapped data will be read row by row or all in sequence.
+
+        It then reads single pages from the disk, or ahead. Without effect on what is in memory.
+        """
+        if self._memory is not None and hasattr(self._memory, "madvise"):  # not on every system
+            self._memory.madvise(mmap.MADV_RANDOM if expected else mmap.MADV_SEQUENTIAL)
 
     def read_rows(self, name: str, start: int, stop: int) -> NDArray[Any]:
         """Read rows [start, stop) of a tensor from the disk."""

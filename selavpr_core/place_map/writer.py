@@ -63,6 +63,7 @@ class MapWriter:
         self._segment_open = False
         with write_errors_named(self.path):
             self._created = make_folder(self.path)
+            _check_not_foreign(self.path)
             self._lock: int | None = lock_folder(self.path)
             try:
                 self._manifest = self._open(model, datum)
@@ -73,24 +74,12 @@ class MapWriter:
     def _open(self, model: ModelInfo, datum: Datum | None) -> Manifest:
         if (self.path / MANIFEST_NAME).exists():
             manifest = read_manifest(self.path)
-        else:
-            foreign = sorted(
-                entry.name
-                for entry in self.path.iterdir()
-                if entry.name not in (LOCK_NAME, _WORK_FOLDER, SEGMENT_FOLDER, THUMBNAIL_FOLDER)
-            )
-            if foreign:
-                raise MapError(
-                    f"{self.path} is not a place map and not empty (it has {foreign[0]}): "
-                    "give another folder"
-                )
-            manifest = None
-        if manifest is not None and manifest.segments:
-            check_same_model(self.path, manifest.model, model)
-            if manifest.datum != datum:
-                raise MapError(_datum_difference(self.path, manifest.datum, datum))
-            self._remove_leftovers(manifest)
-            return manifest
+            if manifest.segments:
+                check_same_model(self.path, manifest.model, model)
+                if manifest.datum != datum:
+                    raise MapError(_datum_difference(self.path, manifest.datum, datum))
+                self._remove_leftovers(manifest)
+                return manifest
         empty = Manifest(model, datum, ())
         self._remove_leftovers(empty)
         self._replace_manifest(empty)
@@ -205,6 +194,16 @@ class MapWriter:
             for path in (self.path / folder).glob("*.safetensors"):
                 if f"{folder}/{path.name}" not in named:
                     path.unlink()
+
+
+def _check_not_foreign(folder: Path) -> None:
+    """Refuse a folder that holds anything but a map, or what a writer killed at once left there."""
+    names = {entry.name for entry in folder.iterdir()}
+    foreign = sorted(names - {LOCK_NAME, _WORK_FOLDER})
+    if foreign and MANIFEST_NAME not in names:
+        raise MapError(
+            f"{folder} is not a place map and not empty (it has {foreign[0]}): give another folder"
+        )
 
 
 def _datum_difference(path: Path, old: Datum | None, new: Datum | None) -> str:

@@ -15,9 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from selavpr_core.errors import MapError
 from selavpr_core.place_map import PlaceMap
-from selavpr_core.retrieval.exhaustive import ExhaustiveSearch
 from selavpr_core.retrieval.hamming import HammingIndex
-from selavpr_core.retrieval.reranking import Reranker
+from selavpr_core.retrieval.inner_products import InnerProducts
 
 Mode = Literal["two-stage", "code", "float"]
 
@@ -87,10 +86,8 @@ class Localizer:
         if mode != "code":
             if place_map.descriptors is None:
                 raise MapError(f"{place_map.path} has no descriptors: only mode code can search it")
-            if mode == "two-stage":
-                self._reranker = Reranker(place_map.descriptors, self._dim)
-            else:
-                self._exhaustive = ExhaustiveSearch(place_map.descriptors, self._dim)
+            place_map.expect_random_access(mode == "two-stage")
+            self._inner_products = InnerProducts(place_map.descriptors, self._dim)
 
     def localize(
         self, code: ArrayLike | None, descriptor: ArrayLike | None, count: int | None = None
@@ -132,7 +129,7 @@ class Localizer:
         searched = time.perf_counter()
         # In the order of places: so on disk, and for the stable sort to settle ties.
         by_place = places.argsort()
-        cosines = self._reranker.products(query, places[by_place])
+        cosines = self._inner_products.of(query, places[by_place])
         best = (-cosines).argsort(kind="stable")[:count]
         ranks = by_place[best]
         matches = _matches(
@@ -152,7 +149,7 @@ class Localizer:
 
     def _by_descriptor(self, query: NDArray[np.float32], count: int) -> list[Match]:
         started = time.perf_counter()
-        places, cosines = self._exhaustive.search(query, count)
+        places, cosines = self._inner_products.most_similar(query, count)
         matches = _matches(places, _limited(cosines), repeat(None), repeat(None))
         self.last_timings = {"exhaustive": time.perf_counter() - started}
         return matches
