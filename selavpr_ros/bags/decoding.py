@@ -83,7 +83,8 @@ class Decoder:
                 data = zstd.decompress(data)
             return decode(data)
         except _MESSAGE_ERRORS as error:
-            raise UndecodableError(f"{type(error).__name__}: {error}") from None
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise UndecodableError(reason) from None
 
     def _decoder(self, channel: Channel) -> _Decode:
         if channel.encoding not in ("cdr", "ros1"):

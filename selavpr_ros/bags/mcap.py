@@ -63,37 +63,54 @@ class McapFile(ChunkedRecording):
                 raise DamagedError("it does not begin as an MCAP file")
             self._size = file.seek(0, 2)
             try:
-                self._read_summary(file)
+                if self._read_summary(file):
+                    return
+                damaged = False
             except DamagedError:
-                self._chunks.clear()
-                self._counts.clear()
-                self._scan(file)
+                damaged = True
+            self._chunks.clear()
+            self._counts.clear()
+            position, reached_end = self._scan(file)
+            if not reached_end or not self._has_end(file):
+                self.problems.append(self._cut_short(position, self._size))
+            elif damaged:
+                self.problems.append(
+                    f"the index of {path.name} is damaged: {self._left()} were found without it"
+                )
 
     # --- a file that was closed ------------------------------------------------------------------
 
-    def _read_summary(self, file: BinaryIO) -> None:
-        """Take up channels, chunks and counts from the summary.
+    def _has_end(self, file: BinaryIO) -> bool:
+        file.seek(max(0, self._size - len(MAGIC)))
+        return file.read() == MAGIC
+
+    def _read_summary(self, file: BinaryIO) -> bool:
+        """Take up channels, chunks and counts from the summary; False where it lacks them.
+
+        Writers may leave off the summary, or parts of it.
 
         Raises:
-            DamagedError: there is none, or it does not fit the file.
+            DamagedError: it is damaged or does not fit the file.
         """
-        tail_size = _FOOTER_SIZE + len(MAGIC)
-        if self._size < len(MAGIC) + tail_size:
-            raise DamagedError("the file is too short for a summary")
-        file.seek(self._size - tail_size)
-        tail = file.read(tail_size)
-        opcode, length, summary_start, _, checksum = unpack_from("<BQQQI", tail, 0)
-        if not tail.endswith(MAGIC) or opcode != _FOOTER or length != 20:
+        footer = self._size - len(MAGIC) - _FOOTER_SIZE
+        if footer < len(MAGIC) or not self._has_end(file):
             raise DamagedError("the file has no end")
-        footer = self._size - tail_size
+        file.seek(footer)
+        opcode, length, summary_start = unpack_from("<BQQ", file.read(_FOOTER_SIZE), 0)
+        if opcode != _FOOTER or length != _FOOTER_SIZE - _RECORD_HEAD:
+            raise DamagedError("the file has no end")
+        if summary_start == 0:
+            return False
         if not len(MAGIC) <= summary_start < footer:
-            raise DamagedError("the file has no summary")
+            raise DamagedError("the summary is not where the file says")
         file.seek(summary_start)
         if file.read(1)[0] not in _SUMMARY:
             raise DamagedError("the summary is not where the file says")
         file.seek(summary_start)
         summary = file.read(footer - summary_start)
-        if checksum and zlib.crc32(tail[: _FOOTER_SIZE - 4], zlib.crc32(summary)) != checksum:
+        tail = file.read(_FOOTER_SIZE)
+        (checksum,) = unpack_from("<I", tail, _FOOTER_SIZE - 4)
+        if checksum and zlib.crc32(tail[:-4], zlib.crc32(summary)) != checksum:
             raise DamagedError("the summary's checksum is wrong")
 
         statistics = None
@@ -104,16 +121,21 @@ class McapFile(ChunkedRecording):
             elif opcode == _STATISTICS:
                 statistics = content
         if statistics is None:
-            raise DamagedError("the summary has no statistics")
+            return False
         count, _, _, _, _, chunk_count, start, end = unpack_from("<QHIIIIQQ", statistics, 0)
         counts = {channel: number for channel, number in _pairs(statistics, 42) if number}
-        if chunk_count != len(self._chunks) or not counts.keys() <= self.channels.keys():
-            raise DamagedError("the summary lacks chunks or channels")
-        if count and not self._chunks:
-            raise DamagedError("messages outside of chunks are in no index")
+        listed = frozenset[int]().union(*(chunk.channels for chunk in self._chunks))
+        if (
+            chunk_count != len(self._chunks)
+            or sum(counts.values()) != count
+            or not counts.keys() <= self.channels.keys()
+            or not counts.keys() <= listed  # no index of messages, or messages outside of chunks
+        ):
+            return False
         self._counts = counts
         if count:
             self._add_span(start, end)
+        return True
 
     def _take_up_chunk_index(self, content: memoryview, data_end: int) -> None:
         start, _, offset, size = unpack_from("<QQQQ", content, 0)
@@ -144,8 +166,12 @@ class McapFile(ChunkedRecording):
 
     # --- a file that was not ---------------------------------------------------------------------
 
-    def _scan(self, file: BinaryIO) -> None:
-        """Take up what lies before the end of the data or the first damage."""
+    def _scan(self, file: BinaryIO) -> tuple[int, bool]:
+        """Take up what lies before the end of the data or the first damage.
+
+        Returns where that is, and whether it is the end of the data.
+        """
+        opcode = 0
         position = len(MAGIC)
         run: list[Raw] = []
         run_start = position
@@ -176,9 +202,7 @@ class McapFile(ChunkedRecording):
                 break
             position = min(end, self._size)
         end_run()
-        file.seek(max(0, self._size - len(MAGIC)))
-        if file.read() != MAGIC:
-            self.problems.append(self._cut_short(position, self._size))
+        return position, opcode in (_DATA_END, _FOOTER)
 
     def _scan_chunk(self, file: BinaryIO, position: int, end: int, cut: bool) -> None:
         chunk = Chunk(0, position, end - position, frozenset())

@@ -84,7 +84,9 @@ class BagReader:
             for file in self._files
             if file.recording.start is not None
         ]
+        found: Counter[str] = Counter()
         for stamp, channel, data in in_time_order(sources):
+            found[channel.topic] += 1
             try:
                 message = self._decoder.decode(channel, data)
             except UndecodableError as error:
@@ -92,6 +94,10 @@ class BagReader:
                 self._undecodable[channel.topic] = (count + 1, reason)
                 continue
             yield channel.topic, stamp, message
+        for topic in sorted(topics):
+            count = self.topics[topic].count if topic in self.topics else 0
+            if found[topic] < count:
+                self._report(f"{topic}: only {found[topic]} of {count} messages were found")
 
     def close(self) -> None:
         """Remove what was unpacked; messages cannot be read any more. Closing twice is allowed."""

@@ -10,11 +10,15 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from selavpr_ros.bags.sqlite_pages import HEADER_SIZE, SqlitePages, page_size_of
 from selavpr_ros.bags.storage import Channel, DamagedError, Raw, ros2_type, unpack_from
 
 MAGIC = b"SQLite format 3\x00"
+
+# The second: SQLite quotes damaged names in its errors, and Python cannot decode them.
+_SQL_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 
 
 class SqliteFile:
@@ -36,12 +40,12 @@ class SqliteFile:
         if damage is None:
             try:
                 self._read_tables()
-            except sqlite3.Error as error:
-                damage = f"is damaged ({error})"
+            except _SQL_ERRORS as error:
+                damage = f"is damaged ({_one_line(error)})"
                 if self._write_ahead_log():
                     damage = (
-                        f"cannot be read together with {path.name}-wal ({error}; copy the bag to "
-                        "a folder that can be written)"
+                        f"cannot be read together with {path.name}-wal ({_one_line(error)}; "
+                        "copy the bag to a folder that can be written)"
                     )
         if damage is not None:
             self._go_through_pages(damage)
@@ -56,8 +60,8 @@ class SqliteFile:
                             "SELECT topic_id, count(*) FROM messages GROUP BY topic_id"
                         )
                     )
-            except sqlite3.Error as error:
-                self._go_through_pages(f"is damaged ({error})")
+            except _SQL_ERRORS as error:
+                self._go_through_pages(f"is damaged ({_one_line(error)})")
         assert self._pages is not None
         return self._pages.counts()
 
@@ -74,17 +78,17 @@ class SqliteFile:
                         f"({','.join('?' * len(wanted))}) ORDER BY timestamp, id",
                         tuple(wanted),
                     )
-                    for stamp, row, topic in rows:
+                    for values in rows:
+                        stamp, row, topic = _typed(values, int, int, int)
                         found = connection.execute(
                             "SELECT data FROM messages WHERE id = ?", (row,)
                         ).fetchone()
-                        if found is None or not isinstance(found[0], bytes):
-                            raise sqlite3.DatabaseError("a message lacks its data")
-                        yield Raw(stamp, topic, found[0])
+                        (data,) = _typed(found or (None,), bytes)
+                        yield Raw(stamp, topic, data)
                         last = (stamp, row)
                 return
-            except sqlite3.Error as error:
-                self._go_through_pages(f"is damaged ({error})")
+            except _SQL_ERRORS as error:
+                self._go_through_pages(f"is damaged ({_one_line(error)})")
                 report(self.problems[-1])
         assert self._pages is not None
         yield from self._pages.messages(wanted, after=last)
@@ -135,24 +139,26 @@ class SqliteFile:
                 raise DamagedError("it is an SQLite database, but not a recording of rosbag2")
             definitions: dict[str, tuple[str, str]] = {}
             if "message_definitions" in tables:
-                definitions = {
-                    name: (encoding, text)
-                    for name, encoding, text in connection.execute(
-                        "SELECT topic_type, encoding, encoded_message_definition "
-                        "FROM message_definitions"
-                    )
-                }
-            for number, topic, type_name, encoding in connection.execute(
+                for row in connection.execute(
+                    "SELECT topic_type, encoding, encoded_message_definition "
+                    "FROM message_definitions"
+                ):
+                    name, encoding, text = _typed(row, str, str, str)
+                    definitions[name] = (encoding, text)
+            for row in connection.execute(
                 "SELECT id, name, type, serialization_format FROM topics"
             ):
+                number, topic, name, encoding = _typed(row, int, str, str, str)
                 self.channels[number] = Channel(
-                    topic, ros2_type(type_name), encoding, *definitions.get(type_name, ("", ""))
+                    topic, ros2_type(name), encoding, *definitions.get(name, ("", ""))
                 )
-            self.start, self.end = connection.execute(
-                # As two queries, each is answered by the index.
+            # As two queries, each is answered by the index.
+            span = connection.execute(
                 "SELECT (SELECT min(timestamp) FROM messages), "
                 "(SELECT max(timestamp) FROM messages)"
             ).fetchone()
+            if span != (None, None):
+                self.start, self.end = _typed(span, int, int)
 
     def _go_through_pages(self, damage: str) -> None:
         self._pages = SqlitePages(self.path)
@@ -162,3 +168,14 @@ class SqliteFile:
         self.problems.append(
             f"{self.path.name} {damage}: {count} messages over {seconds:.1f} s are left of it"
         )
+
+
+def _typed(row: tuple[Any, ...], *kinds: type) -> tuple[Any, ...]:
+    """The row, if its values are of these kinds: SQLite does not see to that."""
+    if not all(isinstance(value, kind) for value, kind in zip(row, kinds, strict=True)):
+        raise sqlite3.DatabaseError("a value is of a wrong kind")
+    return row
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

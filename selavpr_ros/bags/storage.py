@@ -114,6 +114,8 @@ class ChunkedRecording:
         messages, problem = self._read_chunk(file, chunk)
         if problem is not None and problem not in self.problems:
             report(problem)
+        if not self.channels.keys() >= {message.channel for message in messages}:
+            report(f"{self.path.name} holds messages of a topic that it does not name; left out")
         return iter(
             sorted((m for m in messages if m.channel in wanted), key=lambda message: message.stamp)
         )
@@ -137,12 +139,16 @@ class ChunkedRecording:
         self.start = start if self.start is None else min(self.start, start)
         self.end = end if self.end is None else max(self.end, end)
 
-    def _cut_short(self, position: int, size: int) -> str:
+    def _left(self) -> str:
+        """What is in the file after all."""
         count = sum(self._counts.values())
         seconds = 0.0 if self.start is None or self.end is None else (self.end - self.start) / 1e9
+        return f"{count} messages over {seconds:.1f} s"
+
+    def _cut_short(self, position: int, size: int) -> str:
         return (
-            f"{self.path.name} was cut short or never closed: {count} messages over "
-            f"{seconds:.1f} s are left of it (read up to byte {position} of {size})"
+            f"{self.path.name} was cut short or never closed: {self._left()} are left of it "
+            f"(read up to byte {position} of {size})"
         )
 
 
