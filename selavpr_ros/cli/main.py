@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from selavpr_core import __version__
 from selavpr_core.errors import SelaVPRError
@@ -27,15 +28,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         try:
             options = _parser().parse_args(_with_negative_values(given))
-            _log_to_stderr()
-            code: int = options.run(options)
+            with _logging_to_stderr():
+                code: int = options.run(options)
             sys.stdout.flush()
             return code
         except SelaVPRError as error:
             print(f"selavpr: {' '.join(str(error).split())}", file=sys.stderr)
             return FAILED
         except KeyboardInterrupt as interrupt:
-            print(f"selavpr: {interrupt or 'interrupted'}", file=sys.stderr)
+            print(f"selavpr: {str(interrupt) or 'interrupted'}", file=sys.stderr)
             return INTERRUPTED
     except BrokenPipeError:
         # Python flushes stdout once more at exit: let that go nowhere.
@@ -79,12 +80,19 @@ class _Line(logging.Formatter):
         return line if record.levelno < logging.WARNING else f"{record.levelname.lower()}: {line}"
 
 
-def _log_to_stderr() -> None:
+@contextmanager
+def _logging_to_stderr() -> Iterator[None]:
     """Show what the packages report on stderr: stdout is for results alone."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Line())
-    for name in ("selavpr_core", "selavpr_ros"):
-        logger = logging.getLogger(name)
-        logger.handlers[:] = [handler]
+    loggers = [logging.getLogger(name) for name in ("selavpr_core", "selavpr_ros")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
         logger.setLevel(logging.INFO)
-        logger.propagate = False
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(level)

@@ -66,7 +66,7 @@ def _report(path: Path, as_json: bool) -> None:
 
 def _lines(info: dict[str, Any]) -> list[str]:
     from selavpr_core.geodesy import Datum
-    from selavpr_ros.mapping.summary import aligned, human_size, place_of
+    from selavpr_ros.mapping.summary import aligned, counted, human_size, place_of
 
     rows = [["segment", "places", "track", "from (UTC)", "to (UTC)", "size", "thumbnails"]]
     for segment in info["segments"]:
@@ -86,7 +86,8 @@ def _lines(info: dict[str, Any]) -> list[str]:
     kept = [("code", model["code_bytes"], "bytes"), ("descriptor", model["descriptor_dim"], "d")]
     branches = " + ".join(f"{size} {unit} {name}" for name, size, unit in kept if size is not None)
     lines = [
-        f"map      {info['path']}: {info['places']} places in {len(info['segments'])} segments,"
+        f"map      {info['path']}: {counted(info['places'], 'place')} in"
+        f" {counted(len(info['segments']), 'segment')},"
         f" {info['length']:.0f} m of track, {human_size(info['bytes'])},"
         f" format {info['version']}, verified",
         f"weights  {model['source']} (preset {model['preset']}"

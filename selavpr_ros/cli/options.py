@@ -6,6 +6,7 @@ import argparse
 import json
 import math
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -22,6 +23,8 @@ class Parser(argparse.ArgumentParser):
         if examples:
             lines = [f"  {command}\n      {meaning}" for command, meaning in examples]
             options["epilog"] = "\n".join(["examples:", *lines])
+        if "description" in options:
+            options["description"] = textwrap.fill(options["description"], 90)
         options["formatter_class"] = argparse.RawDescriptionHelpFormatter
         options["allow_abbrev"] = False  # an option added later must not break a script
         super().__init__(*args, **options)

@@ -185,8 +185,8 @@ class MapSummary:
         trained = "" if self.model.pretrained else ", UNTRAINED"
         datum = "none: the frame is the poses' own" if self.datum is None else place_of(self.datum)
         lines += [
-            f"map      {self.map}: {self.places} places in {self.segments} segments,"
-            f" {human_size(self.size_bytes)}",
+            f"map      {self.map}: {counted(self.places, 'place')} in"
+            f" {counted(self.segments, 'segment')}, {human_size(self.size_bytes)}",
             f"weights  {self.model.source} (preset {self.model.preset}{trained}),"
             f" fingerprint {self.model.fingerprint[:16]}",
             f"datum    {datum}",
@@ -194,6 +194,11 @@ class MapSummary:
             f" ({self.device}, {self.precision})",
         ]
         return "\n".join(lines)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return for example "1 place" or "2 places"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def human_size(count: float) -> str:

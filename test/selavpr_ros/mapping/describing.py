@@ -50,4 +50,4 @@ def grey(**options: object) -> Describer:
 def picture(number: int, height: int = 48, width: int = 64) -> NDArray[np.uint8]:
     """An image of its own for each number, coarse enough to survive JPEG."""
     cells = np.random.default_rng(number).integers(0, 256, (4, 6, 3), dtype=np.uint8)
-    return cv2.resize(cells, (width, height), interpolation=cv2.INTER_NEAREST)
+    return cv2.resize(cells, (width, height), interpolation=cv2.INTER_NEAREST).astype(np.uint8)

@@ -100,7 +100,9 @@ def test_a_bag_becomes_a_map(tmp_path: Path, storage: Storage, image_format: str
     assert (np.argmax(descriptors @ describe.descriptors.T, axis=1) == np.arange(21)).all()
     jpeg = place_map.thumbnail(7)
     assert jpeg is not None
-    small = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1].astype(int)
+    bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert bgr is not None
+    small = bgr[:, :, ::-1].astype(int)
     apart = [np.abs(small - picture(i)).mean() for i in range(21)]
     assert int(np.argmin(apart)) == 7
     assert apart[7] < sorted(apart)[1] / 3
@@ -280,7 +282,7 @@ def test_the_source_of_the_heading_can_be_chosen(tmp_path: Path) -> None:
     imu = [(at(t / 10), 2.0) for t in range(401)]
     bag = drive(tmp_path / "bag", seconds=40, odometry=odometry, imu=imu)
     for source in ("pose", "imu", "track"):
-        settings = MappingSettings(heading_from=source)  # type: ignore[arg-type]
+        settings = MappingSettings(heading_from=source)
         summary = build_map([bag], tmp_path / source, grey(), settings)
         assert summary.bags[0].headings[source] == summary.kept
     given = build_map([bag], tmp_path / "given", grey(), MappingSettings(imu_topic="/imu"))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from selavpr_ros.mapping.keyframes import KeyframeSelector
 nan = math.nan
 
 
-def kept(selector: KeyframeSelector, poses: list[tuple[float, float, float]]) -> list[int]:
+def kept(selector: KeyframeSelector, poses: Sequence[tuple[float, float, float]]) -> list[int]:
     """Indices of the kept ones of (x, y, heading)."""
     found = []
     for i, (x, y, heading) in enumerate(poses):

@@ -8,7 +8,9 @@ from selavpr_ros.mapping.thumbnail import LONGEST_SIDE, thumbnail
 
 
 def decoded(jpeg: bytes) -> np.ndarray:
-    return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
+    bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert bgr is not None
+    return bgr[:, :, ::-1]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from selavpr_core import __version__
+from selavpr_ros.cli.main import main
+from test.selavpr_ros.cli.conftest import Command, write_drive
+
+COMMANDS = [[], ["build-map"], ["map"], ["map", "info"], ["map", "merge"], ["query"]]
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, ["convert-weights"]], ids=" ".join)
+def test_help_says_what_a_command_does_and_gives_examples(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main([*command, "--help"])
+    assert exit_.value.code == 0
+    text = capsys.readouterr().out
+    assert text.startswith("usage: selavpr")
+    if command != ["map"]:
+        assert "examples:\n  selavpr " in text
+    assert max(len(line) for line in text.splitlines()) <= 120
+
+
+def test_help_needs_no_heavy_library(project: Path) -> None:
+    """Torch alone takes seconds to import."""
+    code = (
+        "import sys\n"
+        "from selavpr_ros.cli.main import main\n"
+        "try:\n    main(['build-map', '--help'])\n"
+        "finally:\n"
+        "    heavy = {'torch', 'cv2', 'numpy', 'rosbags', 'faiss'} & set(sys.modules)\n"
+        "    print(sorted(heavy), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=project, check=False
+    )
+    assert done.stderr == "[]\n"
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["--version"])
+    assert exit_.value.code == 0
+    assert capsys.readouterr().out == f"selavpr {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["fly"],
+        ["map"],
+        ["query", "campus"],
+        ["build-map", "bag"],
+        ["build-map", "bag", "--output", "map", "--keyframe-distance", "-1"],
+        ["build-map", "bag", "--output", "map", "--keyframe-distance", "far"],
+        ["build-map", "bag", "--output", "map", "--max-gap", "0"],
+        ["build-map", "bag", "--output", "map", "--max-sigma", "nan"],
+        ["build-map", "bag", "--output", "map", "--precision", "fp8"],
+        ["build-map", "bag", "--output", "map", "--batch-size", "0"],
+        ["build-map", "bag", "--output", "map", "--datum", "55.7"],
+        ["build-map", "bag", "--output", "map", "--datum", "95,13"],
+        ["build-map", "bag", "--output", "map", "--datum"],
+        ["query", "map", "image", "--top", "0"],
+        ["query", "map", "image", "--mode", "best"],
+    ],
+    ids=" ".join,
+)
+def test_a_mistyped_command_line_is_one_line(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error.startswith("selavpr")
+    assert error.count("\n") == 1
+    assert "--help" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["map", "info", "nowhere"], "no place map at nowhere"),
+        (["map", "merge", "nowhere", "--output", "new"], "no place map at nowhere"),
+        (["query", "nowhere", "image.jpg"], "no such image"),
+        (["build-map", "nowhere", "--output", "new"], "no such bag: nowhere"),
+        (["convert-weights", "nowhere.pth", "--output", "x.safetensors"], "nowhere.pth"),
+    ],
+)
+def test_a_mistake_is_one_line_and_code_2(
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error.startswith("selavpr: ")
+    assert error.count("\n") == 1
+    assert said in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_ends_with_the_code_and_without_a_traceback(
+    selavpr: Command, tmp_path: Path
+) -> None:
+    failed = selavpr("map", "info", tmp_path)
+    assert failed.returncode == 2
+    assert failed.stdout == ""
+    assert failed.stderr.startswith("selavpr: ")
+    assert failed.stderr.count("\n") == 1
+    assert "Traceback" not in failed.stderr
+
+
+def test_a_closed_pipe_is_quiet(street: Path, project: Path) -> None:
+    """`selavpr map info campus | head -0`."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "selavpr_ros.cli", "map", "info", str(street / "campus")],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=project,
+    )
+    os.close(writing)
+    _, error = process.communicate(timeout=120)
+    assert error == ""
+    assert process.returncode == 0
+
+
+def test_an_interrupt_of_any_command_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("selavpr_core.place_map.map_info", interrupted)
+    assert main(["map", "info", "campus"]) == 130
+    assert capsys.readouterr().err == "selavpr: interrupted\n"
+
+
+def test_an_interrupt_is_one_line_and_code_130(tmp_path: Path, project: Path) -> None:
+    """Ctrl-C once the first of two bags is in the map."""
+    bags = [write_drive(tmp_path / "one"), write_drive(tmp_path / "two", seconds=3000)]
+    output = tmp_path / "map"
+    options = ["--output", str(output), "--weights", "random:tiny", "--device", "cpu"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "selavpr_ros.cli", "build-map", *map(str, bags), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=project,
+    )
+    assert process.stderr is not None
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if "frames kept" in line:  # the first bag's line
+            process.send_signal(signal.SIGINT)
+            break
+    out, rest = process.communicate(timeout=120)
+    assert process.returncode == 130, (lines, rest)
+    assert out == ""
+    assert rest.startswith("selavpr: interrupted; 5 places of the bags that were finished")
+    assert rest.count("\n") == 1
+    assert main(["map", "info", str(output)]) == 0
