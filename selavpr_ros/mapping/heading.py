@@ -114,8 +114,8 @@ def direction_of_travel(track: Track, stamp: int) -> Heading:
     for half in _HALF_WINDOWS:
         begin, end = max(stamp - half, first), min(stamp + half, last)
         inner_begin, inner_end = max(stamp - half // 2, first), min(stamp + half // 2, last)
-        points = track.at(np.array([begin, inner_begin, stamp, inner_end, end]))
-        sigma = float(np.interp(stamp - first, track.stamps - first, track.sigmas))
+        row = track.at(np.array([begin, inner_begin, stamp, inner_end, end]))
+        points, sigma = row[:, :2], float(row[2, 2])
         chord = points[4] - points[0]
         length = math.hypot(*chord)
         if length < max(_MIN_BASELINE, _BASELINE_SIGMAS * sigma):
@@ -124,7 +124,7 @@ def direction_of_travel(track: Track, stamp: int) -> Heading:
             return UNKNOWN
         bend = _angle_between(points[2] - points[0], points[4] - points[2])
         if bend is None:  # at an end of the track: halve the chord that is there
-            middle = track.at(np.array([(begin + end) // 2]))[0]
+            middle = track.at(np.array([(begin + end) // 2]))[0, :2]
             bend = _angle_between(middle - points[0], points[4] - middle) or 0.0
         eccentricity = abs((begin + end) / 2 - stamp) / ((end - begin) / 2)
         variance = 2 * (sigma / length) ** 2 + (bend * (1 / math.sqrt(12) + eccentricity)) ** 2
@@ -158,7 +158,9 @@ def align_poses(poses: Poses, track: Track) -> Headings | None:
     stamps, yaws = poses.stamps[known], poses.yaws[known]
     own = Track.of(stamps, poses.positions[known], np.zeros(len(stamps)), max_sigma=math.inf)
     chords = _chords(track, int(stamps[0]), int(stamps[-1]))
-    steps = own.at(chords.ends) - own.at(chords.begins)
+    if not len(chords.begins):
+        return None
+    steps = (own.at(chords.ends) - own.at(chords.begins))[:, :2]
     lengths = np.hypot(steps[:, 0], steps[:, 1])
     # Wheels that slip, or a position that jumps: the lengths then disagree too.
     believed = (lengths > chords.lengths / 2) & (lengths < chords.lengths * 2)

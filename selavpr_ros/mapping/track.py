@@ -96,12 +96,19 @@ class Track:
         return Location(position, float(sigma))
 
     def at(self, stamps: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Positions [K, 2] (x, y) at stamps [K] ns, whatever the gaps; the ends are held."""
-        times = (self.stamps - self.stamps[0]).astype(np.float64)
-        wanted = (stamps - self.stamps[0]).astype(np.float64)
-        return np.stack(
-            [np.interp(wanted, times, self.positions[:, axis]) for axis in (0, 1)], axis=-1
+        """Return [K, 3] x, y and sigma at stamps [K] ns, whatever the gaps; the ends are held."""
+        # Only the part around the stamps is touched: a frame's cost must not grow with the track.
+        begin = max(int(np.searchsorted(self.stamps, stamps.min())) - 1, 0)
+        end = int(np.searchsorted(self.stamps, stamps.max())) + 1
+        near = self.stamps[begin:end]
+        times = (near - near[0]).astype(np.float64)
+        wanted = (stamps - near[0]).astype(np.float64)
+        columns = (
+            self.positions[begin:end, 0],
+            self.positions[begin:end, 1],
+            self.sigmas[begin:end],
         )
+        return np.stack([np.interp(wanted, times, column) for column in columns], axis=-1)
 
     def length(self) -> float:
         """Metres travelled horizontally; steps shorter than the positions' sigma are noise."""
