@@ -156,7 +156,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise MapError(f"{problem}; give the folder that `selavpr build-map` wrote") from None
     except NotADirectoryError:
         raise MapError(f"{folder} is a file, but a place map is a folder") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MapError(f"{path} is damaged: it is not JSON ({error}); restore a copy") from None
     except OSError as error:
         raise MapError(f"{path} cannot be read: {error.strerror}") from None

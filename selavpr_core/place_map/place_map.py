@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 
 from selavpr_core.errors import MapError
@@ -111,8 +110,7 @@ class PlaceMap:
         for part in np.unique(parts):
             inside = parts == part
             rows[inside] = self.descriptors[part][places[inside] - self._starts[part]]
-        # torch converts with the processor's own instruction, numpy in software.
-        return torch.from_numpy(rows).float().numpy()
+        return rows.astype(np.float32)
 
     def thumbnail(self, place: int) -> bytes | None:
         """Return a place's thumbnail as JPEG; None if it has none or they were left behind."""

@@ -56,7 +56,7 @@ def file_metadata(source: str) -> dict[str, str]:
 
 def unique_name(name: str, taken: set[str]) -> str:
     """Return a name that every file system can hold and that differs from all taken ones."""
-    clean = re.sub(r"[^\w.+-]+", "_", unicodedata.normalize("NFC", name)).strip("._") or "segment"
+    clean = re.sub(r"[^\w.+-]+", "_", unicodedata.normalize("NFC", name)).strip("._-") or "segment"
     clean = clean.encode()[:_MAX_NAME_BYTES].decode(errors="ignore")
     folded = {other.casefold() for other in taken}  # some file systems ignore case
     unique, number = clean, 2

@@ -94,11 +94,14 @@ class SegmentWriter:
             places["descriptors"] = _checked_descriptors(descriptors)
         count = len(places["positions"]) if places["positions"].ndim else 0
         expected = data_columns(self._model, count)
-        for name in expected.keys() | places.keys():
-            given = None if name not in places else list(places[name].shape)
-            wanted = None if name not in expected else list(expected[name].shape)
-            if given != wanted:
-                raise MapError(f"{name} have shape {given}, but the map needs {wanted}")
+        for name in {**expected, **places}:
+            if name not in places:
+                raise MapError(f"the map needs {name}, but none are given")
+            if name not in expected:
+                raise MapError(f"the map has no {name}, since its model gives none")
+            shape, wanted = places[name].shape, expected[name].shape
+            if shape != wanted:
+                raise MapError(f"{name} have shape {list(shape)}, but {list(wanted)} is needed")
         if "codes" in places and places["codes"].dtype != np.uint8:
             raise MapError(f"codes must be packed into uint8, not {places['codes'].dtype}")
         if places["stamps"].dtype.kind not in "iu" and count:

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from selavpr_core.errors import MapError
+from selavpr_core.place_map import ModelInfo, read_manifest
+from selavpr_core.place_map.manifest import (
+    Manifest,
+    SegmentInfo,
+    StoredFile,
+    check_same_model,
+    write_manifest,
+)
+
+from .maps import LUND, MODEL
+
+SHA = "0123456789abcdef" * 4
+SEGMENTS = (
+    SegmentInfo("a", "/bags/ä.mcap", "2026-01-02T03:04:05+00:00", 3, 1, 9,
+                StoredFile("segments/a.safetensors", 5000, SHA),
+                StoredFile("thumbnails/a.safetensors", 4200, SHA)),
+    SegmentInfo("b", "b", "2026-01-02T03:04:06+00:00", 1, -5, -5,
+                StoredFile("segments/b.safetensors", 4999, SHA), None),
+)  # fmt: skip
+
+
+def write(folder: Path, manifest: Manifest) -> dict[str, Any]:
+    write_manifest(folder, manifest, folder / "new")
+    entries: dict[str, Any] = json.loads((folder / "map.json").read_text("utf-8"))
+    return entries
+
+
+@pytest.mark.parametrize("datum", [LUND, None])
+def test_what_is_written_is_read(tmp_path: Path, datum) -> None:
+    manifest = Manifest(MODEL, datum, SEGMENTS)
+    write(tmp_path, manifest)
+    assert read_manifest(tmp_path) == manifest
+    assert manifest.count == 4
+    assert [p.name for p in tmp_path.iterdir()] == ["map.json"]
+
+
+def test_a_branch_that_is_missing_is_null(tmp_path: Path) -> None:
+    model = ModelInfo("0" * 64, "base", "base", True, descriptor_dim=None, code_bytes=64)
+    entries = write(tmp_path, Manifest(model, None, ()))
+    assert entries["model"]["descriptor_dim"] is None
+    assert read_manifest(tmp_path).model == model
+
+
+def test_the_model_is_taken_from_the_describer() -> None:
+    describer = SimpleNamespace(
+        fingerprint="c" * 64, source="base", preset="base", pretrained=True,
+        descriptor_dim=2048, code_bytes=64, device="cpu", precision="fp32",
+    )  # fmt: skip
+    assert ModelInfo.from_describer(describer) == ModelInfo(
+        "c" * 64, "base", "base", True, 2048, 64
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"fingerprint": "xyz"}, "fingerprint"),
+        ({"descriptor_dim": None, "code_bytes": None}, "neither"),
+        ({"descriptor_dim": 0}, "0 entries"),
+    ],
+)
+def test_impossible_models_are_refused(change: dict[str, Any], problem: str) -> None:
+    with pytest.raises(MapError, match=problem):
+        ModelInfo(**{**vars(MODEL), **change})
+
+
+def test_a_missing_map_and_a_folder_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(MapError, match=r"no place map at .*nowhere"):
+        read_manifest(tmp_path / "nowhere")
+    with pytest.raises(MapError, match="not a place map"):
+        read_manifest(tmp_path)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(MapError, match="is a file"):
+        read_manifest(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", '{"format": "selavpr place map"', "\xff\xfe", "[" * 5000]
+)
+def test_damaged_json(tmp_path: Path, text: str) -> None:
+    (tmp_path / "map.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(MapError, match="damaged"):
+        read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["[]", "3", "null", "{}", '{"format": "other", "version": 1}'])
+def test_json_of_something_else(tmp_path: Path, text: str) -> None:
+    (tmp_path / "map.json").write_text(text)
+    with pytest.raises(MapError, match="not the manifest of a place map"):
+        read_manifest(tmp_path)
+
+
+def test_a_newer_version_says_so(tmp_path: Path) -> None:
+    entries = write(tmp_path, Manifest(MODEL, None, ()))
+    (tmp_path / "map.json").write_text(json.dumps({**entries, "version": 2, "new": []}))
+    with pytest.raises(MapError, match="format 2, newer than this program's 1: update"):
+        read_manifest(tmp_path)
+
+
+def edit(*path: str | int, to: object) -> Callable[[dict[str, Any]], None]:
+    def change(entries: Any) -> None:
+        for key in path[:-1]:
+            entries = entries[key]
+        entries[path[-1]] = to
+
+    return change
+
+
+def drop(*path: str | int) -> Callable[[dict[str, Any]], None]:
+    def change(entries: Any) -> None:
+        for key in path[:-1]:
+            entries = entries[key]
+        del entries[path[-1]]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (edit("version", to=0), "version"),
+        (edit("version", to="1"), "version"),
+        (edit("version", to=True), "version"),
+        (edit("extra", to=1), "unknown entry 'extra'"),
+        (drop("datum"), "'datum' is missing"),
+        (edit("datum", to=[]), "'datum'"),
+        (edit("datum", "latitude", to="55"), "latitude"),
+        (edit("datum", "latitude", to=91), "latitude"),
+        (edit("datum", "altitude", to=float("nan")), "altitude"),
+        (edit("datum", "zone", to=61), "zone"),
+        (drop("datum", "zone"), "zone"),
+        (drop("model"), "'model' is missing"),
+        (edit("model", "fingerprint", to="00"), "fingerprint"),
+        (edit("model", "pretrained", to=1), "'pretrained'"),
+        (edit("model", "code_bytes", to="64"), "'code_bytes'"),
+        (edit("model", "code_bytes", to=True), "'code_bytes'"),
+        (drop("model", "descriptor_dim"), "'descriptor_dim' is missing"),
+        (edit("model", "more", to=1), "unknown entry 'more'"),
+        (edit("segments", to={}), "'segments'"),
+        (edit("segments", 0, to=7), "not an object"),
+        (edit("segments", 0, "name", to="b"), "same name"),
+        (edit("segments", 0, "data", "file", to="segments/b.safetensors"), "same file"),
+        (edit("segments", 0, "count", to=0), "impossible"),
+        (edit("segments", 0, "count", to=1.5), "'count'"),
+        (edit("segments", 0, "first_stamp", to=10), "impossible"),
+        (edit("segments", 0, "surprise", to=0), "unknown entry 'surprise'"),
+        (drop("segments", 0, "source"), "'source' is missing"),
+        (drop("segments", 0, "thumbnails"), "'thumbnails' is missing"),
+        (edit("segments", 0, "data", "sha256", to="0"), "checksum"),
+        (edit("segments", 0, "data", "bytes", to=-1), "size"),
+        (edit("segments", 0, "data", "file", to="/etc/passwd"), "inside the map"),
+        (edit("segments", 0, "data", "file", to="segments/../../x"), "inside the map"),
+        (edit("segments", 0, "data", "file", to=""), "inside the map"),
+    ],
+)
+def test_every_damage_is_named(tmp_path: Path, change, problem: str) -> None:
+    entries = write(tmp_path, Manifest(MODEL, LUND, SEGMENTS))
+    change(entries)
+    (tmp_path / "map.json").write_text(json.dumps(entries))
+    with pytest.raises(MapError, match=problem) as error:
+        read_manifest(tmp_path)
+    assert str(tmp_path / "map.json") in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_other_weights_name_both_fingerprints_and_what_to_do() -> None:
+    other = ModelInfo("cd" * 32, "base", "base", True, 16, 8)
+    with pytest.raises(MapError) as error:
+        check_same_model(Path("campus"), MODEL, other)
+    for part in ("campus", "abababababab", "cdcdcdcdcdcd", "--weights random:tiny"):
+        assert part in str(error.value)
+
+
+def test_one_fingerprint_with_other_sizes_is_refused() -> None:
+    other = ModelInfo(MODEL.fingerprint, "base", "base", True, 32, 8)
+    with pytest.raises(MapError, match="other descriptors"):
+        check_same_model(Path("campus"), MODEL, other)
+    check_same_model(Path("campus"), MODEL, MODEL)
