@@ -1,0 +1,1 @@
+"""Streets that the project renders itself, and the demo that drives through them."""

@@ -1,0 +1,521 @@
+"""Fronts of houses: how one is laid out (floors, windows, doors, shops) and how it is painted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from examples.streets import materials
+from examples.streets.materials import PIXELS_PER_METRE, Colour, Image, mix, shade
+
+Wall = Literal["brick", "plaster", "ashlar", "panels", "boards"]
+Window = Literal["cross", "sash", "arched", "tall", "ribbon", "shuttered"]
+Ground = Literal["shop", "arcade", "flat", "garage"]
+Roof = Literal["flat", "tiles", "mansard", "gable", "stepped"]
+
+WALL_COLOURS: dict[Wall, tuple[Colour, ...]] = {
+    "brick": ((150, 78, 60), (122, 62, 52), (176, 112, 78), (196, 158, 112), (98, 66, 60)),
+    "plaster": (
+        (226, 208, 160), (214, 172, 120), (230, 224, 210), (188, 202, 190), (206, 160, 148),
+        (168, 186, 204), (220, 190, 100), (196, 132, 104), (236, 214, 196), (150, 168, 140),
+    ),
+    "ashlar": ((196, 184, 160), (172, 166, 156), (208, 198, 180), (160, 146, 128)),
+    "panels": ((190, 192, 194), (112, 118, 126), (214, 208, 200), (92, 104, 112), (150, 112, 88)),
+    "boards": ((142, 48, 42), (72, 92, 80), (206, 178, 96), (90, 78, 70), (66, 88, 118)),
+}  # fmt: skip
+TRIM_COLOURS: tuple[Colour, ...] = (
+    (240, 236, 226), (226, 214, 190), (120, 112, 104), (66, 70, 74), (206, 196, 176),
+)  # fmt: skip
+PAINT_COLOURS: tuple[Colour, ...] = (
+    (52, 84, 62), (38, 66, 104), (122, 40, 36), (70, 52, 40), (30, 34, 38), (150, 110, 50),
+    (48, 104, 108), (98, 58, 92), (200, 198, 190),
+)  # fmt: skip
+ROOF_COLOURS: tuple[Colour, ...] = (
+    (158, 82, 58), (132, 70, 54), (84, 86, 94), (68, 72, 78), (116, 84, 66),
+)  # fmt: skip
+SHOP_NAMES: tuple[str, ...] = (
+    "BAKERY", "CAFE NORD", "BOOKS", "OPTIK", "HOTEL", "PHARMACY", "FLORIST", "BARBER", "PIZZERIA",
+    "MUSIC", "TAILOR", "LIBRARY", "BICYCLES", "ANTIQUES", "TEA HOUSE", "GALLERY", "SHOES", "DELI",
+    "KIOSK", "CINEMA", "BANK", "TOYS", "RECORDS", "MARKET", "BISTRO", "CLOCKS", "LAMPS", "WINE",
+    "PRINTS", "TATTOO", "NOODLES", "HATS",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FacadeStyle:
+    """Everything about a front but its width. Lengths in metres."""
+
+    wall: Wall
+    wall_colour: Colour
+    trim_colour: Colour
+    paint: Colour  # doors, shop fronts
+    shutters: Colour
+    window: Window
+    ground: Ground
+    ground_height: float
+    floors: int  # above the ground floor
+    floor_height: float
+    bay: float  # from one window's middle to the next
+    courses: bool  # a moulding under each floor
+    quoins: bool  # dressed corner stones
+    balconies: float  # share of windows with a balcony
+    roof: Roof
+    roof_colour: Colour
+    shop_name: str
+
+    @property
+    def eaves(self) -> float:
+        """Height of the wall's top above the pavement."""
+        return self.ground_height + self.floors * self.floor_height + 0.6
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A window, door, shop window or gate: left, right, bottom and top in metres on the front."""
+
+    left: float
+    right: float
+    bottom: float
+    top: float
+    kind: Literal["window", "door", "shop", "gate"]
+
+
+@dataclass(frozen=True)
+class Facade:
+    """A laid-out front; `height` includes a gable where the roof has one on this side."""
+
+    style: FacadeStyle
+    width: float
+    height: float
+    openings: tuple[Opening, ...]
+    balconies: tuple[tuple[float, float, float], ...]  # left, right, height of the slab
+    seed: int
+
+
+def random_style(rng: np.random.Generator) -> FacadeStyle:
+    """A style whose parts go together, drawn from `rng`."""
+    wall: Wall = rng.choice(
+        ["brick", "plaster", "ashlar", "panels", "boards"], p=[0.27, 0.43, 0.13, 0.11, 0.06]
+    )
+    windows: list[Window] = {
+        "brick": ["sash", "arched", "cross"],
+        "plaster": ["cross", "shuttered", "tall", "sash"],
+        "ashlar": ["arched", "tall", "sash"],
+        "panels": ["ribbon", "tall"],
+        "boards": ["cross", "shuttered"],
+    }[wall]  # type: ignore[assignment]
+    roofs: list[Roof] = {
+        "brick": ["tiles", "stepped", "gable", "flat"],
+        "plaster": ["tiles", "tiles", "mansard", "gable"],
+        "ashlar": ["mansard", "flat", "tiles"],
+        "panels": ["flat"],
+        "boards": ["gable", "tiles"],
+    }[wall]  # type: ignore[assignment]
+
+    def pick(colours: tuple[Colour, ...]) -> Colour:
+        chosen = colours[int(rng.integers(len(colours)))]
+        return shade(chosen, float(rng.uniform(0.92, 1.06)))
+
+    window = windows[int(rng.integers(len(windows)))]
+    low = wall == "boards"
+    return FacadeStyle(
+        wall=wall,
+        wall_colour=pick(WALL_COLOURS[wall]),
+        trim_colour=pick(TRIM_COLOURS),
+        paint=pick(PAINT_COLOURS),
+        shutters=pick(PAINT_COLOURS),
+        window=window,
+        ground=rng.choice(["shop", "flat", "arcade", "garage"], p=[0.5, 0.3, 0.1, 0.1]),
+        ground_height=float(rng.uniform(3.5, 4.3)),
+        floors=int(rng.integers(1, 3)) if low else int(rng.integers(1, 5)),
+        floor_height=float(rng.uniform(2.9, 3.5)),
+        bay=float(rng.uniform(2.1, 3.0)) if window != "ribbon" else float(rng.uniform(3.0, 4.2)),
+        courses=bool(rng.random() < 0.45),
+        quoins=bool(rng.random() < 0.25) and wall in ("brick", "plaster"),
+        balconies=float(rng.choice([0.0, 0.0, 0.3, 0.8])) if not low else 0.0,
+        roof=roofs[int(rng.integers(len(roofs)))],
+        roof_colour=pick(ROOF_COLOURS),
+        shop_name=SHOP_NAMES[int(rng.integers(len(SHOP_NAMES)))],
+    )
+
+
+def lay_out(style: FacadeStyle, width: float, seed: int) -> Facade:
+    """Place the openings of a front of this width; `seed` decides what the style leaves open."""
+    rng = np.random.default_rng([seed, 1])
+    bays = max(1, round((width - 0.6) / style.bay))
+    pitch = width / bays
+    openings: list[Opening] = []
+    balconies: list[tuple[float, float, float]] = []
+
+    half = {"ribbon": 0.44 * pitch, "tall": 0.48, "shuttered": 0.46}.get(style.window, 0.56)
+    half = min(half, 0.42 * pitch if style.window != "ribbon" else half)
+    sill = {"tall": 0.35, "ribbon": 0.9}.get(style.window, 0.85)
+    for floor in range(style.floors):
+        bottom = style.ground_height + floor * style.floor_height
+        for bay in range(bays):
+            middle = (bay + 0.5) * pitch
+            top = bottom + style.floor_height - 0.45
+            balcony = rng.random() < style.balconies and half < 0.36 * pitch
+            low = bottom + (0.15 if balcony else sill)
+            openings.append(Opening(middle - half, middle + half, low, top, "window"))
+            if balcony:
+                balconies.append((middle - half - 0.35, middle + half + 0.35, bottom + 0.1))
+
+    door = int(rng.integers(bays))
+    for bay in range(bays):
+        left, right = bay * pitch, (bay + 1) * pitch
+        middle = (left + right) / 2
+        if bay == door and bays > 1:
+            openings.append(Opening(middle - 0.6, middle + 0.6, 0.0, 2.7, "door"))
+        elif style.ground in ("shop", "arcade"):
+            top = style.ground_height - 0.95
+            openings.append(Opening(left + 0.25, right - 0.25, 0.45, top, "shop"))
+        elif style.ground == "garage" and bay == (door + 1) % bays:
+            openings.append(
+                Opening(
+                    max(left, middle - 1.4) + 0.1, min(right, middle + 1.4) - 0.1, 0, 2.9, "gate"
+                )
+            )
+        else:
+            openings.append(Opening(middle - half, middle + half, 1.0, 2.75, "window"))
+
+    gable = {"gable": 0.42 * width, "stepped": 0.5 * width}.get(style.roof, 0.0)
+    return Facade(style, width, style.eaves + gable, tuple(openings), tuple(balconies), seed)
+
+
+class _Canvas:
+    """A picture of a front, addressed in metres from its lower left corner."""
+
+    def __init__(self, image: Image) -> None:
+        self.image = image
+
+    def box(self, left: float, bottom: float, right: float, top: float) -> tuple[int, ...]:
+        """The pixel rectangle (x0, y0, x1, y1), cut to the picture."""
+        rows, columns = self.image.shape[:2]
+        scale = PIXELS_PER_METRE
+        x0, x1 = (min(columns, max(0, round(x * scale))) for x in (left, right))
+        y0, y1 = (min(rows, max(0, rows - round(z * scale))) for z in (top, bottom))
+        return x0, y0, x1, y1
+
+    def fill(self, left: float, bottom: float, right: float, top: float, colour: Colour) -> None:
+        """Fill a rectangle."""
+        x0, y0, x1, y1 = self.box(left, bottom, right, top)
+        self.image[y0:y1, x0:x1] = colour
+
+    def scale(self, left: float, bottom: float, right: float, top: float, gain: float) -> None:
+        """Darken or lighten a rectangle."""
+        x0, y0, x1, y1 = self.box(left, bottom, right, top)
+        region = self.image[y0:y1, x0:x1].astype(np.float32) * gain
+        self.image[y0:y1, x0:x1] = np.clip(region, 0, 255).astype(np.uint8)
+
+    def paste(self, left: float, bottom: float, right: float, top: float, patch: Image) -> None:
+        """Put a picture into a rectangle, resized to it."""
+        x0, y0, x1, y1 = self.box(left, bottom, right, top)
+        if x1 > x0 and y1 > y0:
+            self.image[y0:y1, x0:x1] = cv2.resize(
+                patch, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA
+            )
+
+    def ellipse(
+        self, middle: float, height: float, wide: float, high: float, colour: Colour
+    ) -> None:
+        """Fill the upper half of an ellipse that stands on `height`."""
+        rows = self.image.shape[0]
+        scale = PIXELS_PER_METRE
+        cv2.ellipse(
+            self.image,
+            (round(middle * scale), rows - round(height * scale)),
+            (round(wide * scale), round(high * scale)),
+            0, 180, 360, colour, -1, cv2.LINE_AA,
+        )  # fmt: skip
+
+
+def paint(facade: Facade) -> tuple[Image, Image]:
+    """Paint a front by daylight, and what shines in it at night.
+
+    Returns two RGB images [H, W, 3] at materials.PIXELS_PER_METRE: the colours, and the light that
+    lit windows and shop fronts give off (black elsewhere).
+    """
+    style = facade.style
+    rng = np.random.default_rng([facade.seed, 2])
+    height, width = materials.metres(facade.height), materials.metres(facade.width)
+    wall = {
+        "brick": materials.brick,
+        "plaster": materials.plaster,
+        "ashlar": materials.ashlar,
+        "panels": materials.panels,
+        "boards": materials.boards,
+    }[style.wall](rng, height, width, style.wall_colour)
+    canvas, glow = _Canvas(wall), _Canvas(np.zeros_like(wall))
+
+    base = shade(style.wall_colour, 0.62)
+    if style.ground != "shop":
+        canvas.paste(
+            0, 0, facade.width, 0.55,
+            materials.ashlar(rng, materials.metres(0.55), width, mix(base, (120, 116, 110), 0.5)),
+        )  # fmt: skip
+    if style.quoins:
+        _quoins(canvas, facade)
+    if style.courses:
+        for floor in range(style.floors + 1):
+            at = style.ground_height + floor * style.floor_height - 0.12
+            canvas.fill(0, at, facade.width, at + 0.2, style.trim_colour)
+            canvas.scale(0, at - 0.1, facade.width, at, 0.7)
+    if style.ground in ("shop", "arcade"):
+        _shop_front(canvas, glow, facade, rng)
+    for opening in facade.openings:
+        if opening.kind == "window":
+            _window(canvas, glow, facade, opening, rng)
+        elif opening.kind == "shop":
+            _shop_window(canvas, glow, facade, opening, rng)
+        elif opening.kind == "door":
+            _door(canvas, glow, facade, opening)
+        else:
+            _gate(canvas, facade, opening)
+    _cornice(canvas, facade)
+    if rng.random() < 0.5:  # a drainpipe where two houses meet
+        pipe = 0.12 if rng.random() < 0.5 else facade.width - 0.22
+        canvas.fill(pipe, 0, pipe + 0.11, style.eaves - 0.4, (110, 112, 110))
+        canvas.fill(pipe + 0.07, 0, pipe + 0.11, style.eaves - 0.4, (72, 74, 72))
+    if rng.random() < 0.12:
+        _ivy(canvas, facade, rng)
+    # Dirt rises from the pavement, and the eaves keep the sky's light off.
+    rows = np.arange(height)[:, None, None].astype(np.float32)
+    from_bottom = (height - rows) / PIXELS_PER_METRE
+    dirt = 1 - 0.22 * np.exp(-from_bottom / 0.35)
+    canvas.image[:] = (canvas.image * dirt).astype(np.uint8)
+    return canvas.image, glow.image
+
+
+def _quoins(canvas: _Canvas, facade: Facade) -> None:
+    step, at, index = 0.42, 0.0, 0
+    while at < facade.style.eaves - 0.4:
+        long = 0.7 if index % 2 else 0.42
+        colour = shade(facade.style.trim_colour, 0.94 + 0.05 * (index % 3))
+        canvas.fill(0, at, long, at + step - 0.04, colour)
+        canvas.fill(facade.width - long, at, facade.width, at + step - 0.04, colour)
+        at, index = at + step, index + 1
+
+
+def _glass(rng: np.random.Generator, lit: bool) -> tuple[Image, Image]:
+    """A pane and its light: the sky mirrored above, the dark room below, perhaps curtains."""
+    high, wide = 48, 32
+    fall = np.linspace(0, 1, high, dtype=np.float32)[:, None, None]
+    sky = np.asarray((118, 140, 162), np.float32) * float(rng.uniform(0.7, 1.1))
+    room = np.asarray((38, 42, 48), np.float32)
+    pane = np.broadcast_to(sky * (1 - fall) + room * fall, (high, wide, 3)).copy()
+    slant = int(rng.integers(-8, 24))
+    bright = np.array([[slant, high], [slant + 14, 0], [slant + 22, 0], [slant + 8, high]])
+    layer = pane.copy()
+    cv2.fillConvexPoly(layer, bright.astype(np.int32), (176, 194, 208))
+    pane = 0.75 * pane + 0.25 * layer
+    kind = rng.random()
+    if kind < 0.35:  # curtains on both sides
+        cloth = np.asarray((214, 206, 190), np.float32) * float(rng.uniform(0.7, 1.0))
+        fold = 1 + 0.12 * np.sin(np.arange(10) * 1.9)[None, :, None]
+        pane[:, :10], pane[:, -10:] = cloth * fold, cloth * fold
+    elif kind < 0.55:  # a blind, partly down
+        down = int(rng.integers(8, 40))
+        pane[:down] = np.asarray((222, 216, 200), np.float32) * float(rng.uniform(0.75, 1.0))
+    elif kind < 0.65:  # flowers
+        pane[-9:] = (70, 92, 56)
+        pane[-11:-6, ::5] = (196, 80, 90) if rng.random() < 0.5 else (220, 190, 80)
+    light = np.zeros((high, wide, 3), np.float32)
+    if lit:
+        warmth = np.asarray((255, 206, 130), np.float32) * float(rng.uniform(0.55, 1.0))
+        light[:] = warmth * (0.55 + 0.45 * pane.mean(axis=2, keepdims=True) / 255)
+    return np.clip(pane, 0, 255).astype(np.uint8), np.clip(light, 0, 255).astype(np.uint8)
+
+
+def _window(
+    canvas: _Canvas, glow: _Canvas, facade: Facade, at: Opening, rng: np.random.Generator
+) -> None:
+    style = facade.style
+    frame = style.trim_colour if style.wall != "panels" else (52, 56, 60)
+    pane, light = _glass(rng, rng.random() < 0.4)
+    arched = style.window == "arched"
+    middle, half = (at.left + at.right) / 2, (at.right - at.left) / 2
+    surround = 0.14
+    if arched:
+        canvas.ellipse(middle, at.top - 0.35, half + surround, 0.35 + surround, style.trim_colour)
+    if style.window == "ribbon":
+        surround = 0.06
+    canvas.fill(
+        at.left - surround, at.bottom - 0.05, at.right + surround,
+        at.top - (0.35 if arched else -surround), style.trim_colour,
+    )  # fmt: skip
+    canvas.scale(at.left - 0.03, at.bottom, at.right + 0.03, at.top, 0.55)
+    if arched:
+        canvas.ellipse(middle, at.top - 0.35, half, 0.35, (96, 112, 126))
+    top = at.top - 0.35 if arched else at.top
+    canvas.paste(at.left, at.bottom, at.right, top, pane)
+    glow.paste(at.left + 0.05, at.bottom + 0.05, at.right - 0.05, top - 0.05, light)
+    bar = 0.055
+    canvas.fill(at.left, at.bottom, at.left + bar, top, frame)
+    canvas.fill(at.right - bar, at.bottom, at.right, top, frame)
+    canvas.fill(at.left, at.bottom, at.right, at.bottom + bar, frame)
+    canvas.fill(at.left, top - bar, at.right, top, frame)
+    if style.window in ("cross", "shuttered", "arched", "tall"):
+        canvas.fill(middle - bar / 2, at.bottom, middle + bar / 2, top, frame)
+        cross = at.bottom + 0.66 * (top - at.bottom)
+        canvas.fill(at.left, cross, at.right, cross + bar, frame)
+    elif style.window == "sash":
+        cross = at.bottom + 0.5 * (top - at.bottom)
+        canvas.fill(at.left, cross, at.right, cross + 1.4 * bar, frame)
+    else:
+        for share in (1 / 3, 2 / 3):
+            x = at.left + share * (at.right - at.left)
+            canvas.fill(x - bar / 2, at.bottom, x + bar / 2, top, frame)
+    canvas.scale(at.left, top - 0.22, at.right, top, 0.72)  # the lintel's shadow
+    if style.window != "ribbon":
+        canvas.fill(at.left - 0.22, at.bottom - 0.13, at.right + 0.22, at.bottom, style.trim_colour)
+        canvas.scale(at.left - 0.22, at.bottom - 0.22, at.right + 0.22, at.bottom - 0.13, 0.68)
+    if style.window == "tall" and style.wall != "panels":  # a flat hood
+        canvas.fill(at.left - 0.25, at.top + 0.16, at.right + 0.25, at.top + 0.3, style.trim_colour)
+        canvas.scale(at.left - 0.25, at.top + 0.09, at.right + 0.25, at.top + 0.16, 0.7)
+    if style.window == "shuttered":
+        wide = min(0.45, 0.9 * half)
+        for left in (at.left - wide - 0.05, at.right + 0.05):
+            canvas.fill(left, at.bottom, left + wide, at.top, style.shutters)
+            slat = at.bottom + 0.1
+            while slat < at.top - 0.1:
+                canvas.scale(left + 0.05, slat, left + wide - 0.05, slat + 0.05, 0.7)
+                slat += 0.13
+
+
+def _shop_front(canvas: _Canvas, glow: _Canvas, facade: Facade, rng: np.random.Generator) -> None:
+    style = facade.style
+    top = style.ground_height
+    if style.ground == "shop":
+        canvas.fill(0.08, 0, facade.width - 0.08, top - 0.15, style.paint)
+        canvas.scale(0.08, 0, facade.width - 0.08, 0.4, 0.8)
+    else:
+        stone = materials.ashlar(
+            rng, materials.metres(top), canvas.image.shape[1], shade(style.trim_colour, 0.85)
+        )
+        canvas.paste(0, 0, facade.width, top - 0.15, stone)
+    board = mix(style.paint, (255, 255, 255), 0.0 if rng.random() < 0.6 else 0.75)
+    left, right = 0.2, facade.width - 0.2
+    canvas.fill(left, top - 0.85, right, top - 0.2, board)
+    canvas.scale(left, top - 0.92, right, top - 0.85, 0.6)
+    lettering = (236, 226, 196) if sum(board) < 380 else (52, 40, 40)
+    x0, y0, x1, y1 = canvas.box(left, top - 0.8, right, top - 0.25)
+    size = (y1 - y0) / 24
+    (wide, high), _ = cv2.getTextSize(style.shop_name, cv2.FONT_HERSHEY_DUPLEX, size, 2)
+    size *= min(1.0, 0.92 * (x1 - x0) / max(wide, 1))
+    (wide, high), _ = cv2.getTextSize(style.shop_name, cv2.FONT_HERSHEY_DUPLEX, size, 2)
+    place = ((x0 + x1 - wide) // 2, (y0 + y1 + high) // 2)
+    for picture in (canvas.image, glow.image):
+        cv2.putText(
+            picture,
+            style.shop_name,
+            place,
+            cv2.FONT_HERSHEY_DUPLEX,
+            size,
+            lettering,
+            2,
+            cv2.LINE_AA,
+        )
+
+
+def _shop_window(
+    canvas: _Canvas, glow: _Canvas, facade: Facade, at: Opening, rng: np.random.Generator
+) -> None:
+    frame = shade(facade.style.paint, 0.7)
+    canvas.fill(at.left, at.bottom, at.right, at.top, frame)
+    pane, _ = _glass(rng, lit=False)
+    pane = (pane * np.float32(0.75)).astype(np.uint8)
+    # Goods on display: boxes of strong colour in the lower half.
+    for _ in range(int(rng.integers(4, 9))):
+        x, y = int(rng.integers(0, 28)), int(rng.integers(24, 44))
+        colour = tuple(int(c) for c in rng.integers(40, 235, 3))
+        cv2.rectangle(pane, (x, y), (x + int(rng.integers(2, 8)), 47), colour, -1)
+    canvas.paste(at.left + 0.08, at.bottom + 0.08, at.right - 0.08, at.top - 0.08, pane)
+    shine = np.clip(pane.astype(np.float32) * 0.7 + np.asarray((110, 92, 62)), 0, 255)
+    glow.paste(
+        at.left + 0.08, at.bottom + 0.08, at.right - 0.08, at.top - 0.08, shine.astype(np.uint8)
+    )
+    if at.right - at.left > 2.2:
+        middle = (at.left + at.right) / 2
+        canvas.fill(middle - 0.04, at.bottom, middle + 0.04, at.top, frame)
+    canvas.scale(at.left, at.top - 0.3, at.right, at.top, 0.7)
+
+
+def _door(canvas: _Canvas, glow: _Canvas, facade: Facade, at: Opening) -> None:
+    style = facade.style
+    canvas.fill(at.left - 0.18, 0, at.right + 0.18, at.top + 0.18, style.trim_colour)
+    canvas.fill(at.left, 0, at.right, at.top, shade(style.paint, 0.8))
+    canvas.fill(at.left + 0.06, at.top - 0.5, at.right - 0.06, at.top - 0.06, (92, 108, 120))
+    glow.fill(at.left + 0.06, at.top - 0.5, at.right - 0.06, at.top - 0.06, (200, 160, 100))
+    middle = (at.left + at.right) / 2
+    for left, right in ((at.left + 0.1, middle - 0.05), (middle + 0.05, at.right - 0.1)):
+        for bottom, top in ((0.25, 0.95), (1.05, at.top - 0.62)):
+            canvas.fill(left, bottom, right, top, shade(style.paint, 0.6))
+            canvas.fill(left + 0.04, bottom + 0.04, right, top, shade(style.paint, 1.05))
+    canvas.fill(middle + 0.06, 1.0, middle + 0.12, 1.14, (214, 190, 110))
+    canvas.fill(at.left - 0.25, 0, at.right + 0.25, 0.14, (150, 146, 140))
+
+
+def _gate(canvas: _Canvas, facade: Facade, at: Opening) -> None:
+    colour = mix(facade.style.paint, (120, 116, 108), 0.3)
+    canvas.fill(at.left - 0.12, 0, at.right + 0.12, at.top + 0.12, facade.style.trim_colour)
+    canvas.fill(at.left, 0, at.right, at.top, colour)
+    height = 0.0
+    while height < at.top:
+        canvas.scale(at.left, height, at.right, height + 0.05, 0.7)
+        height += 0.36
+
+
+def _cornice(canvas: _Canvas, facade: Facade) -> None:
+    style = facade.style
+    if style.roof in ("gable", "stepped"):
+        round_window = facade.height - style.eaves > 2.5
+        if round_window:
+            half, bottom = 0.4, style.eaves + 0.15
+            canvas.fill(
+                facade.width / 2 - half - 0.12, bottom - 0.1,
+                facade.width / 2 + half + 0.12, bottom + 1.22, style.trim_colour,
+            )  # fmt: skip
+            canvas.fill(
+                facade.width / 2 - half, bottom, facade.width / 2 + half, bottom + 1.1, (70, 84, 98)
+            )
+        return
+    top = style.eaves
+    canvas.fill(0, top - 0.42, facade.width, top, style.trim_colour)
+    canvas.scale(0, top - 0.42, facade.width, top - 0.28, 0.82)
+    canvas.scale(0, top - 0.62, facade.width, top - 0.42, 0.7)
+    if style.wall in ("ashlar", "brick"):
+        x = 0.1
+        while x < facade.width:
+            canvas.scale(x, top - 0.32, x + 0.14, top - 0.18, 0.7)
+            x += 0.3
+
+
+def _ivy(canvas: _Canvas, facade: Facade, rng: np.random.Generator) -> None:
+    rows, columns = canvas.image.shape[:2]
+    root = int(rng.uniform(0.1, 0.9) * columns)
+    for _ in range(900):
+        climb = rng.random() ** 1.5 * 0.75 * rows
+        x = root + rng.normal(0, 14 + 0.10 * climb)
+        colour = tuple(int(c) for c in (rng.uniform(40, 80), rng.uniform(72, 116), 44))
+        cv2.circle(canvas.image, (int(x), int(rows - climb)), int(rng.integers(2, 5)), colour, -1)
+
+
+def outline(facade: Facade) -> list[tuple[float, float]] | None:
+    """The front's shape where it is no rectangle: corners (x, z) in metres, else None."""
+    style = facade.style
+    eaves, top, width = style.eaves, facade.height, facade.width
+    if style.roof == "gable":
+        return [(0, 0), (width, 0), (width, eaves), (width / 2, top), (0, eaves)]
+    if style.roof == "stepped":
+        steps = 4
+        right = [(width, 0.0), (width, eaves + 0.1)]
+        for step in range(steps):
+            x = width - (step + 1) * width / (2 * steps + 1)
+            z = eaves + (top - eaves) * (step + 0.6) / steps
+            right += [(x, right[-1][1]), (x, min(z + 0.3, top))]
+        return [(0.0, 0.0), *right, *[(width - x, z) for x, z in reversed(right[1:])]]
+    return None

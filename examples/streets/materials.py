@@ -1,0 +1,205 @@
+"""Surfaces of walls, roofs and ground, painted with numpy: brick, stone, plaster, tiles, asphalt.
+
+Every function takes a random generator and returns an image that depends on nothing else, so a
+street looks the same each time it is built from the same seed. Colours are RGB.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+Colour = tuple[int, int, int]
+
+PIXELS_PER_METRE = 32
+
+
+def metres(length: float) -> int:
+    """Pixels of a texture that `length` metres take, at least 1."""
+    return max(1, round(length * PIXELS_PER_METRE))
+
+
+def noise(
+    rng: np.random.Generator, height: int, width: int, scale: float, octaves: int = 3
+) -> NDArray[np.float32]:
+    """Smooth noise [height, width], zero mean, standard deviation about 1.
+
+    `scale` is the size of the largest features in pixels; each octave halves size and amplitude.
+    """
+    total = np.zeros((height, width), np.float32)
+    amplitude = 1.0
+    for _ in range(octaves):
+        rows, columns = int(height / scale) + 3, int(width / scale) + 3
+        coarse = rng.standard_normal((rows, columns)).astype(np.float32)
+        grown = cv2.resize(
+            coarse, (round(columns * scale), round(rows * scale)), interpolation=cv2.INTER_CUBIC
+        )
+        total += amplitude * grown[:height, :width]
+        amplitude *= 0.5
+        scale = max(1.0, scale / 2)
+    return np.asarray(total / max(float(total.std()), 1e-6), np.float32)
+
+
+def tileable_noise(rng: np.random.Generator, size: int, sigma: float) -> NDArray[np.float32]:
+    """Noise [size, size] blurred by `sigma` pixels that repeats without a seam; unit deviation."""
+    pad = min(size, int(4 * sigma) + 1)
+    field = np.pad(rng.standard_normal((size, size)).astype(np.float32), pad, mode="wrap")
+    blurred = cv2.GaussianBlur(field, (0, 0), sigma)[pad:-pad, pad:-pad]
+    return np.asarray(blurred / max(float(blurred.std()), 1e-6), np.float32)
+
+
+def shade(colour: Colour, gain: float) -> Colour:
+    """The colour multiplied by `gain`, each channel kept within 0..255."""
+    red, green, blue = (int(min(255.0, max(0.0, channel * gain))) for channel in colour)
+    return red, green, blue
+
+
+def mix(first: Colour, second: Colour, share: float) -> Colour:
+    """The colour at `share` (0..1) of the way from the first to the second."""
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
+    return red, green, blue
+
+
+def tinted(colour: Colour, gain: NDArray[Any]) -> Image:
+    """An image [H, W, 3] of one colour under a gain [H, W] (1 leaves it as it is)."""
+    image = np.asarray(colour, np.float32) * np.asarray(gain, np.float32)[..., None]
+    return np.clip(image, 0, 255).astype(np.uint8)
+
+
+def plaster(rng: np.random.Generator, height: int, width: int, colour: Colour) -> Image:
+    """Painted render: broad stains, fine grain, streaks that run down from the top."""
+    gain = 1 + 0.035 * noise(rng, height, width, 60) + 0.025 * noise(rng, height, width, 3, 2)
+    streaks = noise(rng, 1, width, 10, 2)
+    fall = np.linspace(1, 0.2, height, dtype=np.float32)[:, None]
+    return tinted(colour, gain - 0.03 * np.maximum(streaks, 0) * fall)
+
+
+def courses(
+    rng: np.random.Generator,
+    height: int,
+    width: int,
+    block: tuple[float, float],
+    spread: float,
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Gain of each block and where the joints are, for blocks of (width, height) pixels.
+
+    Every second course is shifted by half a block. Returns gain [H, W] and joints [H, W].
+    """
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    row = np.floor(y / block[1]).astype(int)
+    along = x / block[0] + 0.5 * (row % 2)
+    column = np.floor(along).astype(int)
+    table = rng.normal(1.0, spread, (row.max() + 1, column.max() + 1)).astype(np.float32)
+    joints = (np.mod(y, block[1]) < 1.0) | (np.mod(along, 1.0) * block[0] < 1.0)
+    return table[row, column], joints
+
+
+def brick(rng: np.random.Generator, height: int, width: int, colour: Colour) -> Image:
+    """Brickwork in running bond, bricks a little over life size so that they show."""
+    gain, joints = courses(rng, height, width, (metres(0.32), metres(0.12)), 0.11)
+    image = tinted(colour, gain + 0.05 * noise(rng, height, width, 50))
+    mortar = mix(colour, (200, 195, 185), 0.45)
+    image[joints] = mortar
+    return image
+
+
+def ashlar(rng: np.random.Generator, height: int, width: int, colour: Colour) -> Image:
+    """Dressed stone in large blocks with dark joints."""
+    gain, joints = courses(rng, height, width, (metres(0.95), metres(0.45)), 0.045)
+    gain = gain + 0.04 * noise(rng, height, width, 24)
+    gain[joints] *= 0.78
+    return tinted(colour, gain)
+
+
+def panels(rng: np.random.Generator, height: int, width: int, colour: Colour) -> Image:
+    """Smooth cladding in tall panels."""
+    gain, joints = courses(rng, height, width, (metres(1.5), metres(1.55)), 0.02)
+    gain = gain + 0.015 * noise(rng, height, width, 80)
+    gain[joints] *= 0.7
+    return tinted(colour, gain)
+
+
+def boards(rng: np.random.Generator, height: int, width: int, colour: Colour) -> Image:
+    """Upright wooden boards."""
+    pitch = metres(0.18)
+    columns = np.arange(width) // pitch
+    table = rng.normal(1.0, 0.06, columns.max() + 1).astype(np.float32)
+    gain = np.broadcast_to(table[columns], (height, width)).copy()
+    gain += 0.03 * noise(rng, height, width, 8)
+    gain[:, np.arange(width) % pitch == 0] *= 0.72
+    return tinted(colour, gain)
+
+
+def roof_tiles(rng: np.random.Generator, height: int, width: int, colour: Colour) -> Image:
+    """Clay tiles: rounded columns, dark lower edges, single tiles of other age."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    across, down = metres(0.3), metres(0.38)
+    row, column = (y // down).astype(int), (x // across).astype(int)
+    table = rng.normal(1.0, 0.09, (row.max() + 1, column.max() + 1)).astype(np.float32)
+    gain = table[row, column] * (0.84 + 0.22 * np.sin(np.pi * np.mod(x, across) / across))
+    gain *= 1 - 0.35 * (np.mod(y, down) > down - 2)
+    return tinted(colour, gain + 0.06 * noise(rng, height, width, 60))
+
+
+def slates(rng: np.random.Generator, height: int, width: int, colour: Colour) -> Image:
+    """Roofing slates."""
+    gain, joints = courses(rng, height, width, (metres(0.35), metres(0.3)), 0.08)
+    gain[joints] *= 0.75
+    return tinted(colour, gain + 0.05 * noise(rng, height, width, 40))
+
+
+def party_wall(rng: np.random.Generator, height: int, width: int, colour: Colour) -> Image:
+    """The bare side of a house: stained render with a few patches of brick."""
+    image = plaster(rng, height, width, colour)
+    bricks = brick(rng, height, width, mix(colour, (140, 90, 70), 0.7))
+    bare = noise(rng, height, width, 70, 3) > 1.5
+    image[bare] = bricks[bare]
+    return image
+
+
+def asphalt(rng: np.random.Generator, size: int) -> NDArray[np.float32]:
+    """Detail of a road [size, size] as a gain that repeats without a seam."""
+    return np.asarray(
+        1
+        + 0.075 * tileable_noise(rng, size, 0.7)
+        + 0.015 * tileable_noise(rng, size, 5.0)
+        + 0.02 * tileable_noise(rng, size, 60.0),
+        np.float32,
+    )
+
+
+def paving(rng: np.random.Generator, size: int, slabs: int) -> NDArray[np.float32]:
+    """Detail of a pavement of `slabs` x `slabs` square slabs as a seamless gain [size, size]."""
+    pitch = size / slabs
+    y, x = np.mgrid[0:size, 0:size].astype(np.float32)
+    row, column = (y // pitch).astype(int) % slabs, (x // pitch).astype(int) % slabs
+    table = rng.normal(1.0, 0.06, (slabs, slabs)).astype(np.float32)
+    gain = table[row, column] + 0.03 * tileable_noise(rng, size, 1.5)
+    joint = (np.mod(y, pitch) < 2) | (np.mod(x, pitch) < 2)
+    gain[joint] *= 0.72
+    return np.asarray(gain, np.float32)
+
+
+def cobbles(rng: np.random.Generator, size: int, stones: int) -> NDArray[np.float32]:
+    """Detail of a cobbled street, `stones` to a side, as a seamless gain [size, size]."""
+    pitch = size / stones
+    y, x = np.mgrid[0:size, 0:size].astype(np.float32)
+    row = (y // pitch).astype(int) % stones
+    along = np.mod(x + 0.5 * pitch * (row % 2), size)
+    column = (along // pitch).astype(int) % stones
+    table = rng.normal(1.0, 0.10, (stones, stones)).astype(np.float32)
+    from_centre = np.hypot(np.mod(y, pitch) - pitch / 2, np.mod(along, pitch) - pitch / 2)
+    dome = 1.08 - 0.45 * np.clip(from_centre / pitch - 0.25, 0, None)
+    return np.asarray(table[row, column] * dome, np.float32)
+
+
+def grass(rng: np.random.Generator, size: int) -> NDArray[np.float32]:
+    """Detail of a lawn as a seamless gain [size, size]."""
+    return np.asarray(
+        1 + 0.13 * tileable_noise(rng, size, 1.2) + 0.08 * tileable_noise(rng, size, 20.0),
+        np.float32,
+    )
