@@ -90,37 +90,48 @@ class Decoder:
         if channel.encoding not in ("cdr", "ros1"):
             raise UndecodableError(f"messages encoded as {channel.encoding!r} are not supported")
         if channel.definition:
-            store = get_typestore(Stores.EMPTY)
-            try:
-                store.register(_parsed(channel))
-                return _from(store, channel)
-            except _DEFINITION_ERRORS:
-                pass  # the type may be a common one all the same
+            decode = _by_definition(
+                channel.encoding, channel.type, channel.schema, channel.definition
+            )
+            if decode is not None:
+                return decode
+            # Damaged, but the type may be a common one all the same.
         for name in _stores(channel.encoding, self._distribution):
             store = _known(name)
             if channel.type in store.types:
-                return _from(store, channel)
+                return _from(store, channel.encoding, channel.type)
         raise UndecodableError(
             f"the definition of {channel.type} is "
             + ("damaged" if channel.definition else "not in the bag")
         )
 
 
-def _from(store: Any, channel: Channel) -> _Decode:
-    store.get_msgdef(channel.type)  # fails here rather than at the first message
-    decode = store.deserialize_cdr if channel.encoding == "cdr" else store.deserialize_ros1
-    return functools.partial(decode, typename=channel.type)
+# Definitions are parsed and compiled, which takes longer than to read a short bag.
+@functools.lru_cache(maxsize=256)
+def _by_definition(encoding: str, type_name: str, schema: str, definition: str) -> _Decode | None:
+    store = get_typestore(Stores.EMPTY)
+    try:
+        store.register(_parsed(type_name, schema, definition))
+        return _from(store, encoding, type_name)
+    except _DEFINITION_ERRORS:
+        return None
 
 
-def _parsed(channel: Channel) -> Any:
-    if channel.schema != "ros2idl":
-        return get_types_from_msg(channel.definition, channel.type)
+def _from(store: Any, encoding: str, type_name: str) -> _Decode:
+    store.get_msgdef(type_name)  # fails here rather than at the first message
+    decode = store.deserialize_cdr if encoding == "cdr" else store.deserialize_ros1
+    return functools.partial(decode, typename=type_name)
+
+
+def _parsed(type_name: str, schema: str, definition: str) -> Any:
+    if schema != "ros2idl":
+        return get_types_from_msg(definition, type_name)
     # Several files one after the other, or a single one.
     rule = "=" * 80 + "\n"
-    if not channel.definition.startswith(f"{rule}IDL: "):
-        return get_types_from_idl(channel.definition)
+    if not definition.startswith(f"{rule}IDL: "):
+        return get_types_from_idl(definition)
     types: dict[str, Any] = {}
-    for part in channel.definition.split(rule)[1:]:
+    for part in definition.split(rule)[1:]:
         types.update(get_types_from_idl(part.partition("\n")[2]))
     return types
 
