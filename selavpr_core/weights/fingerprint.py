@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,6 +32,6 @@ def fingerprint(state: Mapping[str, Tensor], settings: ModelSettings) -> str:
         if not tensor.is_floating_point():
             continue
         digest.update(f"\n{name} {list(tensor.shape)}\n".encode())
-        values = tensor.detach().to("cpu", torch.float32).contiguous().numpy()
-        digest.update(values.astype("<f4", copy=False).tobytes())
+        values = tensor.detach().to("cpu", torch.float32).numpy()
+        digest.update(np.ascontiguousarray(values, dtype="<f4"))
     return digest.hexdigest()

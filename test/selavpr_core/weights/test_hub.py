@@ -113,7 +113,8 @@ class Client:
 def test_a_file_is_fetched_once_and_then_used_without_network(
     project: Path, tmp_path: Path, hub: Hub
 ) -> None:
-    with Client(project, tmp_path, hub) as client:
+    # TQDM_POSITION makes the hub's library draw its progress bar without a terminal too.
+    with Client(project, tmp_path, hub, TQDM_POSITION="-1") as client:
         kind, path = client.fetch("base")
         assert kind == "path"
         assert Path(path).read_bytes() == CONTENT
@@ -135,6 +136,7 @@ def test_a_file_is_fetched_once_and_then_used_without_network(
         for part in ("'large'", FILES["large"], REPOSITORY, "HF_HOME", "random:tiny"):
             assert part in message
         assert hub.requests == ["HEAD"]
+    assert f"{FILES['base']}: 100%" in client.errors
     assert "Traceback" not in client.errors
 
 
