@@ -33,5 +33,5 @@ def fingerprint(state: Mapping[str, Tensor], settings: ModelSettings) -> str:
             continue
         digest.update(f"\n{name} {list(tensor.shape)}\n".encode())
         values = tensor.detach().to("cpu", torch.float32).numpy()
-        digest.update(np.ascontiguousarray(values, dtype="<f4"))
+        digest.update(np.ascontiguousarray(values, dtype="<f4").data)
     return digest.hexdigest()
