@@ -1,0 +1,94 @@
+"""What the processes do that test_crash.py kills. Progress goes through a pipe."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+from collections.abc import Callable
+from itertools import count
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from selavpr_core.place_map import MapWriter, merge_maps, tensor_file
+
+from .maps import LUND, MODEL, places
+
+Step = Callable[..., Any]
+
+
+def size_of(number: int) -> int:
+    """Number of places of the segment that is written as number `number`."""
+    return 1 + number % 5
+
+
+def append_forever(path: Path, first: int, pipe: Connection) -> None:
+    """Add segments one after the other, reporting each that is finished."""
+    with MapWriter(path, MODEL, LUND) as writer:
+        pipe.send("opened")
+        number = first
+        while True:
+            append(writer, number, pipe)
+            number += 1
+
+
+def append(writer: MapWriter, number: int, pipe: Connection) -> None:
+    with writer.segment(f"s{number}", "x") as segment:
+        for part in range(2):
+            segment.add(**places(size_of(number), 2 * number + part))
+    pipe.send(number)
+
+
+def append_two(path: Path, die_at: int, pipe: Connection) -> None:
+    """Open a map, add two segments and die at the n-th step towards the disk, if there is one."""
+    install_death(die_at)
+    with MapWriter(path, MODEL, LUND) as writer:
+        pipe.send("opened")
+        append(writer, 0, pipe)
+        append(writer, 1, pipe)
+    pipe.send("closed")
+
+
+def merge(sources: list[Path], output: Path, die_at: int, pipe: Connection) -> None:
+    """Merge maps and die at the n-th step towards the disk, if there is one."""
+    install_death(die_at)
+    merge_maps(sources, output)
+    pipe.send("closed")
+
+
+def install_death(die_at: int) -> None:
+    """Kill this process at the n-th step, from 0, that changes a file, a folder or their names.
+
+    A step is the moment before such a call, or the one after it, or a write that is half done.
+    """
+    steps = count()
+
+    def deadly(real: Step) -> Step:
+        def step(*arguments: Any, **options: Any) -> Any:
+            before, after = next(steps), next(steps)
+            if before == die_at:
+                die()
+            try:
+                return real(*arguments, **options)
+            finally:  # some calls fail as a matter of course
+                if after == die_at:
+                    die()
+
+        return step
+
+    def write_half_first(output: Any, block: Any) -> None:
+        if next(steps) == die_at:
+            output.write(memoryview(block).cast("B")[: memoryview(block).nbytes // 2])
+            die()
+        real_write(output, block)
+
+    real_write = tensor_file._write_all
+    tensor_file._write_all = write_half_first
+    for name in ("fsync", "replace", "link", "mkdir", "unlink", "rmdir", "open"):
+        setattr(os, name, deadly(getattr(os, name)))
+    io.open = deadly(io.open)  # what Path.open calls
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
