@@ -174,7 +174,9 @@ def _stand_in(module: str, name: str) -> type:
 
 
 # A training dictionary also holds its recalls, in the spelling of the numpy that wrote it.
+# Pickle writes their bytes through _codecs.encode, which torch 2.4 does not know by itself.
 _NUMPY_STAND_INS: list[Any] = [
+    _stand_in("_codecs", "encode"),
     _stand_in("numpy", "ndarray"),
     _stand_in("numpy", "dtype"),
     _stand_in("numpy.core.multiarray", "_reconstruct"),
