@@ -8,6 +8,7 @@ before it is decoded. Descriptions are written as they come, so memory does not 
 from __future__ import annotations
 
 import logging
+import shutil
 import sys
 import time
 from collections import deque
@@ -216,7 +217,8 @@ class _Build:
             total=total or None,
             unit=" frames" if total else " messages",
             leave=False,
-            dynamic_ncols=True,
+            # tqdm alone draws nothing on a terminal that does not know its size (docker exec -t).
+            ncols=shutil.get_terminal_size().columns,
             file=sys.stderr,
             disable=None if self._progress else True,  # None: where stderr is no terminal
         )
