@@ -212,13 +212,15 @@ class _Build:
         return self.writer
 
     def _bar(self, description: str, total: int = 0) -> tqdm[Any]:
+        terminal = shutil.get_terminal_size()
         return tqdm(
             desc=description,
             total=total or None,
             unit=" frames" if total else " messages",
             leave=False,
             # tqdm alone draws nothing on a terminal that does not know its size (docker exec -t).
-            ncols=shutil.get_terminal_size().columns,
+            ncols=terminal.columns,
+            nrows=terminal.lines,
             file=sys.stderr,
             disable=None if self._progress else True,  # None: where stderr is no terminal
         )

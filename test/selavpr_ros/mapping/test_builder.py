@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import math
+import os
 import sqlite3
 import tracemalloc
 from collections.abc import Iterable, Iterator
@@ -561,6 +562,21 @@ def test_the_progress_bar_shows_rate_and_remaining_time(
     assert "/401 [" in shown
     assert "frames/s]" in shown  # tqdm: [elapsed<remaining, rate]
     assert capsys.readouterr().out == ""
+
+
+def test_a_terminal_that_does_not_know_its_size_has_a_bar_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As within `docker exec -t`: tqdm then took the bar for hidden."""
+    bag = drive(tmp_path / "bag")
+    reading, writing = os.openpty()  # 0 x 0, unless told otherwise
+    monkeypatch.delenv("COLUMNS", raising=False)
+    with os.fdopen(writing, "w") as terminal:
+        monkeypatch.setattr("sys.stderr", terminal)
+        build_map([bag], tmp_path / "map", grey(), progress=True)
+        shown = os.read(reading, 4096).decode()
+    os.close(reading)
+    assert "bag: images:   0%|" in shown
 
 
 @pytest.mark.parametrize("terminal", [True, False])
