@@ -147,6 +147,7 @@ class Unpacker:
             yield self._copies[path]
         finally:
             self._users[path] -= 1
+            self._remove_unused(but=path)
 
     def close(self) -> None:
         """Remove the copies."""
@@ -155,9 +156,9 @@ class Unpacker:
             self._folder.cleanup()
             self._folder = None
 
-    def _remove_unused(self) -> None:
+    def _remove_unused(self, but: Path | None = None) -> None:
         for path, copy in list(self._copies.items()):
-            if not self._users[path]:
+            if path != but and not self._users[path]:
                 copy.unlink()
                 del self._copies[path]
 

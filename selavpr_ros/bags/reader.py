@@ -124,7 +124,8 @@ class BagReader:
             except OSError as error:
                 failures.append(BagError(f"{path}: cannot be read ({error.strerror})"))
             except BagError as error:
-                failures.append(error)
+                cut = BagError(f"{path}: was cut short before anything that can be read")
+                failures.append(cut if path in self._unpacker.cut else error)
             else:
                 self._files.append(_File(path, recording))
                 if path in self._unpacker.cut and not recording.problems:
