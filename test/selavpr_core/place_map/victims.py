@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import io
 import os
 import signal
@@ -87,7 +88,7 @@ def install_death(die_at: int) -> None:
     tensor_file._write_all = write_half_first
     for name in ("fsync", "replace", "link", "mkdir", "unlink", "rmdir", "open"):
         setattr(os, name, deadly(getattr(os, name)))
-    io.open = deadly(io.open)  # what Path.open calls
+    builtins.open = io.open = deadly(io.open)
 
 
 def die() -> None:
