@@ -1,0 +1,323 @@
+"""The demo from beginning to end."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import cv2
+import numpy as np
+
+from examples.demo import processes
+from examples.demo.drives import render_bags
+from examples.demo.errors import CommandFailedError, DemoError
+from examples.demo.halves import split
+from selavpr_core.errors import SelaVPRError, WeightsUnavailableError
+from selavpr_ros.bags import BagReader, choose_topic, stamp_of
+from selavpr_ros.cli.options import Parser
+from selavpr_ros.errors import ImageError
+from selavpr_ros.images import to_rgb
+from selavpr_ros.mapping.recording import IMAGE_TYPES
+
+if TYPE_CHECKING:  # it imports rclpy, which may be missing
+    from examples.demo.report import Report, Row
+    from selavpr_core.place_map import PlaceMap
+
+UNTRAINED = "random:tiny"
+# What untrained weights call similar says nothing, and is about the same for all places.
+UNTRAINED_THRESHOLD = 0.0
+FRAMES = 200
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo and return the exit code: 0; 2 with one line on stderr; 130 interrupted."""
+    processes.end_on_sigterm()
+    options = _parser().parse_args(arguments)
+    try:
+        _run(options)
+    except CommandFailedError:
+        return 2
+    except SelaVPRError as error:
+        print(f"demo: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("demo: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="demo",
+        description="Make a map from one bag, start the localization node, play another bag to it "
+        "and show how far off its poses are. Without bags, a street is rendered and driven twice.",
+    )
+    parser.add_argument("--bag", type=Path, metavar="BAG", help="bag to make the map from")
+    parser.add_argument(
+        "--query", type=Path, metavar="BAG",
+        help="bag to play to the node; without it, the frames of --bag are taken in turns",
+    )  # fmt: skip
+    parser.add_argument(
+        "--weights", metavar="WEIGHTS",
+        help=f"as of selavpr build-map; default: base, or {UNTRAINED} where it cannot be had",
+    )  # fmt: skip
+    parser.add_argument(
+        "--frames", type=int, default=FRAMES, metavar="N",
+        help=f"frames to play at most, chosen evenly over the query bag; default: {FRAMES}",
+    )  # fmt: skip
+    parser.add_argument(
+        "--output", type=Path, default=Path("demo"), metavar="FOLDER",
+        help="folder for all that the demo makes; default: demo",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    return parser
+
+
+class _Voice:
+    """What the demo says while it works: on stdout, or on stderr where stdout is for JSON."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._started = time.monotonic()
+        self._bar = ""
+
+    def say(self, text: str = "") -> None:
+        print(text, file=self._stream, flush=True)
+
+    def step(self, text: str) -> None:
+        self.say(f"\n[{time.monotonic() - self._started:5.1f} s] {text}")
+
+    def progress(self, name: str, done: int, total: int) -> None:
+        """Show how far a step has come, in place on a terminal."""
+        if self._stream.isatty():
+            end = "\n" if done == total else ""
+            print(f"\r  {name}: {done} of {total} frames", end=end, file=self._stream, flush=True)
+        elif done == total:
+            self.say(f"  {name}: {total} frames")
+
+
+def _run(options: argparse.Namespace) -> None:
+    _check_ros()
+    if options.query is not None and options.bag is None:
+        raise DemoError("--query needs --bag, the bag to make the map from")
+    if options.frames < 1:
+        raise DemoError("--frames must be at least 1")
+    voice = _Voice(sys.stderr if options.json else sys.stdout)
+    folder = options.output
+    _make_room(folder)
+    map_path = folder / "map"
+
+    map_bag, query_bag = _bags(options, folder, voice)
+    weights, trained = _weights(options.weights, voice)
+    voice.step(f"map from {map_bag} with the weights {weights}")
+    summary = processes.run_for_json(_build_command(map_bag, map_path, weights))
+    trained = trained and bool(summary["pretrained"])
+    voice.say(
+        f"  {summary['places']} places from {summary['frames']} frames along "
+        f"{summary['track_length']:.0f} m, {summary['size_bytes'] / 1e6:.1f} MB, "
+        f"{summary['seconds']:.1f} s on {summary['device']}"
+    )
+
+    from examples.demo.replay import NODE, play
+    from examples.demo.report import Report
+    from examples.demo.truth import Truth
+    from selavpr_core.place_map import PlaceMap
+
+    place_map = PlaceMap.load(map_path)
+    truth = Truth.of(query_bag, place_map.datum)
+    voice.step(f"{NODE[1:]} in a process of its own, {query_bag} played to it")
+    threshold = None if trained else UNTRAINED_THRESHOLD
+    replay = play(
+        query_bag, map_path, threshold, options.frames, folder,
+        lambda done, total: voice.progress(query_bag.name, done, total),
+    )  # fmt: skip
+    report = Report.of(replay, truth, place_map)
+
+    picture = folder / "tracks.png"
+    _write_picture(picture, report, place_map, truth.line, query_bag, weights, trained)
+    result = {
+        "map": str(map_path),
+        "map_bag": str(map_bag),
+        "query_bag": str(query_bag),
+        "picture": str(picture),
+        "weights": weights,
+        "pretrained": trained,
+        "build": summary,
+        **report.to_json(),
+    }
+    (folder / "report.json").write_text(json.dumps(result, indent=1) + "\n")
+    voice.step("done")
+    for line in (*report.table(), "", *report.summary()):
+        voice.say(line)
+    _say_what_next(voice, options, map_path, query_bag, picture, trained)
+    if options.json:
+        print(json.dumps(result, indent=1))
+
+
+def _build_command(bag: Path, map_path: Path, weights: str) -> list[str]:
+    return processes.python(
+        "selavpr_ros.cli", "build-map", str(bag), "--output", str(map_path), "--weights", weights,
+        "--json",
+    )  # fmt: skip
+
+
+def _check_ros() -> None:
+    # Away from whatever else runs in this network; the node's process inherits it.
+    os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    try:
+        import rclpy  # noqa: F401
+    except ImportError as error:
+        raise DemoError(
+            f"the demo drives the real node and needs ROS 2 ({error}): run `make demo`, which "
+            "installs it, or source a ROS 2"
+        ) from error
+
+
+def _make_room(folder: Path) -> None:
+    """Remove what an earlier demo left in the folder, and nothing else."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, sign in (
+            ("map", "map.json"), ("map_bag", "metadata.yaml"), ("query_bag", "metadata.yaml"),
+        ):  # fmt: skip
+            made = folder / name
+            if made.exists() and any(made.iterdir()) and not _is_ours(made, sign):
+                raise DemoError(f"{made} is in the way: move it, or give another --output")
+            shutil.rmtree(made, ignore_errors=True)
+    except OSError as error:
+        raise DemoError(f"{folder} cannot be used ({error.strerror}): give --output") from error
+
+
+def _is_ours(made: Path, sign: str) -> bool:
+    # A demo that was interrupted leaves a bag without metadata, or a map without manifest.
+    names = {path.name for path in made.iterdir()}
+    return sign in names or names <= {f"{made.name}.mcap", "segments", ".lock"}
+
+
+def _bags(options: argparse.Namespace, folder: Path, voice: _Voice) -> tuple[Path, Path]:
+    """The bag for the map and the bag for the queries."""
+    made = folder / "map_bag", folder / "query_bag"
+    if options.bag is None:
+        voice.step("two drives along a rendered street, at noon and in the afternoon")
+        render_bags(*made, progress=voice.progress)
+        return made
+    for bag in (options.bag, options.query):
+        if bag is not None and not bag.exists():
+            raise DemoError(f"no such bag: {bag}; check the path")
+    if options.query is not None and options.query.resolve() != options.bag.resolve():
+        return options.bag, options.query
+    voice.step(f"{options.bag} for both parts: every second frame makes the map, the rest ask")
+    counts = split(options.bag, *made)
+    voice.say(f"  {counts[0]} frames for the map, {counts[1]} to find in it")
+    return made
+
+
+def _weights(wanted: str | None, voice: _Voice) -> tuple[str, bool]:
+    """The weights to use, and whether they are trained as far as is known yet."""
+    if wanted is None:
+        from selavpr_core.weights import hub
+
+        voice.step("weights: base, as published (fetched once, then from the cache)")
+        try:
+            hub.fetch("base")
+        except WeightsUnavailableError as error:
+            voice.say(f"  {error}")
+            wanted = UNTRAINED
+        else:
+            return "base", True
+    if not wanted.startswith("random:"):
+        return wanted, True
+    voice.say(
+        f"\n  *** UNTRAINED WEIGHTS ({wanted}) ***\n"
+        "  Everything below is real but for what the network has learnt, which is nothing: expect\n"
+        "  it to recognise a part of the frames. Their similarities are near 1 for all places, so\n"
+        f"  the node's threshold is set to {UNTRAINED_THRESHOLD:g}: each frame gets a pose. "
+        "Trained weights: WEIGHTS=base or a file."
+    )
+    return wanted, False
+
+
+def _write_picture(
+    path: Path, report: Report, place_map: PlaceMap, line: Any, query_bag: Path, weights: str,
+    trained: bool,
+) -> None:  # fmt: skip
+    from examples.demo import picture
+
+    rows = _telling(report)
+    pictures = _pictures(query_bag, [row.answer.stamp for row in rows])
+    pairs = []
+    for row in rows:
+        stored = place_map.thumbnail(row.answer.places[0])
+        place = None
+        if stored is not None:
+            decoded = cv2.imdecode(np.frombuffer(stored, np.uint8), cv2.IMREAD_COLOR)
+            if decoded is not None:
+                place = np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
+        if row.answer.stamp in pictures:
+            pairs.append((row, pictures[row.answer.stamp], place))
+    recall = f"{100 * report.recall[1]:.0f} % of {report.counted} frames recognised within 10 m"
+    untrained = "" if trained else " (untrained: it has learnt nothing)"
+    drawn = picture.draw(
+        report, place_map.positions, line, pairs,
+        title=f"{recall}, median error {report.median_error:.1f} m",
+        subtitle=f"{len(place_map)} places in the map, weights {weights}{untrained}; "
+        f"by chance {100 * report.chance:.0f} %",
+    )  # fmt: skip
+    cv2.imwrite(str(path), cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
+
+
+def _telling(report: Report) -> list[Row]:
+    """Three rows worth a look: the best, the middle and the worst pose."""
+    rows = [row for row in report.rows if row.error is not None]
+    rows.sort(key=lambda row: row.error or 0.0)
+    if len(rows) <= 3:
+        return rows
+    return [rows[0], rows[len(rows) // 2], rows[-1]]
+
+
+def _pictures(bag: Path, stamps: Sequence[int]) -> dict[int, Any]:
+    """The images of a bag with these stamps."""
+    found = {}
+    with BagReader(bag) as reader:
+        topic = choose_topic(reader.topics, IMAGE_TYPES, None, "image")
+        assert topic is not None
+        for _, bag_stamp, message in reader.messages({topic}):
+            stamp = stamp_of(message, bag_stamp)
+            if stamp in stamps:
+                try:
+                    found[stamp] = to_rgb(message)
+                except ImageError:
+                    continue
+    return found
+
+
+def _say_what_next(
+    voice: _Voice, options: argparse.Namespace, map_path: Path, query_bag: Path, picture: Path,
+    trained: bool,
+) -> None:  # fmt: skip
+    folder = options.output
+    voice.say()
+    if not trained:
+        voice.say("untrained weights: a recall far from 100 % is what to expect of them")
+    for what, where in (
+        ("picture of the matches", picture),
+        ("map", map_path),
+        ("all figures", folder / "report.json"),
+        ("the node's log", folder / "node.log"),
+    ):
+        voice.say(f"{what:<24}{where}")
+    voice.say("next:")
+    for command, meaning in (
+        (f"selavpr map info {map_path}", "what is in the map"),
+        (f"selavpr query {map_path} PHOTO.jpg", "where a photo was taken"),
+        ("make demo BAG=... QUERY=...", "the same with two bags of your own"),
+    ):
+        voice.say(f"  {command}\n      {meaning}")

@@ -1,0 +1,224 @@
+"""The picture of a demo: both tracks from above, the matches between them, a few of the pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from examples.demo.report import RADIUS, Report, Row
+from examples.streets.materials import Colour, Image
+
+WIDTH, HEIGHT = 1760, 1000
+_PLAN = (40, 130, 1040, 950)  # left, top, right, bottom of the view from above
+_PAPER: Colour = (252, 251, 248)
+_INK: Colour = (38, 42, 48)
+_FAINT: Colour = (128, 134, 142)
+_MAP: Colour = (156, 172, 190)
+_QUERY: Colour = (40, 70, 120)
+# Errors from none to far off; told apart with any colour vision, by lightness as well.
+_SCALE: tuple[tuple[float, Colour, str], ...] = (
+    (5.0, (0, 130, 96), "up to 5 m"),
+    (RADIUS, (96, 178, 60), f"5 to {RADIUS:.0f} m"),
+    (25.0, (240, 164, 32), f"{RADIUS:.0f} to 25 m"),
+    (np.inf, (200, 48, 40), "more than 25 m"),
+)
+_FINE = 2  # drawn so much larger, then reduced, for smooth lines
+
+
+def draw(
+    report: Report,
+    places: ArrayLike,
+    query_line: ArrayLike,
+    pairs: Sequence[tuple[Row, Image, Image | None]],
+    title: str,
+    subtitle: str,
+) -> Image:
+    """Draw the picture, RGB uint8 [HEIGHT, WIDTH, 3].
+
+    places: [N, 2 | 3] metres, the map's. query_line: [K, 2] metres, the query drive.
+    pairs: rows with the query's picture and that of the place found (None: no thumbnail).
+    """
+    sheet = _Sheet()
+    sheet.text(title, 40, 58, 30, _INK, bold=True)
+    sheet.text(subtitle, 40, 94, 19, _FAINT)
+    _plan(sheet, report, np.asarray(places, float)[:, :2], np.asarray(query_line, float))
+    _pairs(sheet, pairs)
+    return sheet.finished()
+
+
+class _Sheet:
+    """A canvas addressed in final pixels."""
+
+    def __init__(self) -> None:
+        self._image = np.full((HEIGHT * _FINE, WIDTH * _FINE, 3), _PAPER, np.uint8)
+
+    def finished(self) -> Image:
+        small = cv2.resize(self._image, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+        return np.asarray(small, np.uint8)
+
+    def line(
+        self, points: ArrayLike, colour: Colour, width: float = 1.0, closed: bool = False
+    ) -> None:
+        scaled = np.round(np.asarray(points, float) * _FINE * 16).astype(np.int32)
+        thick = max(1, round(width * _FINE))
+        cv2.polylines(self._image, [scaled], closed, colour, thick, cv2.LINE_AA, 4)
+
+    def polygon(self, points: ArrayLike, colour: Colour) -> None:
+        scaled = np.round(np.asarray(points, float) * _FINE * 16).astype(np.int32)
+        cv2.fillPoly(self._image, [scaled], colour, cv2.LINE_AA, 4)
+
+    def dot(self, point: ArrayLike, radius: float, colour: Colour, filled: bool = True) -> None:
+        x, y = (round(float(value) * _FINE) for value in np.asarray(point, float))
+        thick = -1 if filled else _FINE
+        cv2.circle(self._image, (x, y), round(radius * _FINE), colour, thick, cv2.LINE_AA)
+
+    def text(
+        self, text: str, x: float, y: float, size: float, colour: Colour, bold: bool = False
+    ) -> None:
+        """Write with the baseline's left end at (x, y); `size` is about the height in pixels."""
+        face = cv2.FONT_HERSHEY_DUPLEX if bold else cv2.FONT_HERSHEY_SIMPLEX
+        scale = _fitting(text, face, size * _FINE)
+        at = (round(x * _FINE), round(y * _FINE))
+        cv2.putText(self._image, text, at, face, scale, colour, _FINE if bold else 2, cv2.LINE_AA)
+
+    def picture(self, image: Image, left: float, top: float, width: float, height: float) -> None:
+        """Paste a picture into a box, whole, in its own proportions, centred."""
+        rows, columns = image.shape[:2]
+        share = min(width / columns, height / rows)
+        wide, high = round(columns * share * _FINE), round(rows * share * _FINE)
+        x = round((left + 0.5 * (width - columns * share)) * _FINE)
+        y = round((top + 0.5 * (height - rows * share)) * _FINE)
+        method = cv2.INTER_AREA if share * _FINE < 1 else cv2.INTER_CUBIC
+        self._image[y : y + high, x : x + wide] = cv2.resize(
+            image, (wide, high), interpolation=method
+        )
+
+
+def _fitting(text: str, face: int, height: float) -> float:
+    """OpenCV's scale at which capital letters are about 0.7 of `height` pixels high."""
+    (_, high), _ = cv2.getTextSize("H", face, 1.0, 1)
+    return 0.7 * height / max(high, 1)
+
+
+def colour_of(error: float) -> Colour:
+    """The colour of a pose that is this many metres off."""
+    return next(colour for limit, colour, _ in _SCALE if error <= limit)
+
+
+def _plan(
+    sheet: _Sheet, report: Report, places: NDArray[np.float64], line: NDArray[np.float64]
+) -> None:
+    """Both tracks from above, north up."""
+    left, top, right, bottom = _PLAN
+    poses = [np.asarray(row.answer.position[:2]) for row in report.rows if row.answer.position]
+    everything = np.vstack([places, line, *(pose[None] for pose in poses)])
+    low, high = everything.min(axis=0), everything.max(axis=0)
+    span = np.maximum(high - low, 1.0)
+    scale = min((right - left - 60) / span[0], (bottom - top - 110) / span[1])
+    middle = np.array([(left + right) / 2, (top + bottom - 50) / 2])
+
+    def at(points: ArrayLike) -> NDArray[np.float64]:
+        offset = (np.asarray(points, float) - (low + high) / 2) * scale
+        return np.asarray(middle + offset * [1, -1])
+
+    sheet.line([(left, top), (right, top), (right, bottom), (left, bottom)], (222, 224, 226), 1,
+               closed=True)  # fmt: skip
+    # Poses on the right place are short lines: draw the far ones first, under them.
+    drawn = [row for row in report.rows if row.error is not None]
+    for row in sorted(drawn, key=lambda row: -(row.error or 0.0)):
+        assert row.truth is not None
+        assert row.answer.position is not None
+        assert row.error is not None
+        ends = np.array([row.truth, row.answer.position[:2]], float)
+        sheet.line(at(ends), colour_of(row.error), 1.6)
+    for place in at(places):
+        sheet.dot(place, 3.6, _MAP)
+    sheet.line(at(line), _QUERY, 1.2)
+    for row in report.rows:
+        if row.truth is None:
+            continue
+        point = at(row.truth)
+        if row.error is None:
+            sheet.dot(point, 5, _PAPER)
+            sheet.dot(point, 5, _QUERY, filled=False)
+        else:
+            sheet.dot(point, 5.5, _PAPER)
+            sheet.dot(point, 4.6, colour_of(row.error))
+    if len(line) > 1:
+        _arrow(sheet, at(line))
+    _scale_bar(sheet, scale)
+    _north(sheet)
+    _legend(sheet, report)
+
+
+def _arrow(sheet: _Sheet, line: NDArray[np.float64]) -> None:
+    """Show the direction of the drive at its end."""
+    end = line[-1]
+    far = line[np.linalg.norm(line - end, axis=1) > 12]
+    if not len(far):
+        return
+    ahead = (end - far[-1]) / np.linalg.norm(end - far[-1])
+    side = np.array([-ahead[1], ahead[0]])
+    tip = end + 22 * ahead
+    sheet.polygon([tip, tip - 14 * ahead + 7 * side, tip - 14 * ahead - 7 * side], _QUERY)
+
+
+def _scale_bar(sheet: _Sheet, scale: float) -> None:
+    left, _, _, bottom = _PLAN
+    length = next(m for m in (500, 200, 100, 50, 20, 10, 5, 2, 1) if m * scale <= 220 or m == 1)
+    x, y = left + 24, bottom - 62
+    sheet.line(
+        [(x, y - 6), (x, y), (x + length * scale, y), (x + length * scale, y - 6)], _INK, 1.5
+    )
+    sheet.text(f"{length} m", x + length * scale + 10, y + 4, 17, _INK)
+
+
+def _north(sheet: _Sheet) -> None:
+    _, _, right, bottom = _PLAN
+    x, y = right - 34, bottom - 84
+    sheet.polygon([(x, y - 34), (x + 8, y), (x, y - 7), (x - 8, y)], _INK)
+    sheet.text("N", x - 6, y + 20, 17, _INK)
+
+
+def _legend(sheet: _Sheet, report: Report) -> None:
+    left, _, _, bottom = _PLAN
+    y, x = bottom - 22, left + 24.0
+    sheet.dot((x, y - 5), 3.6, _MAP)
+    sheet.text("place of the map", x + 10, y, 16, _INK)
+    x += 156
+    sheet.line([(x, y - 5), (x + 26, y - 5)], _QUERY, 1.4)
+    sheet.text("query drive", x + 34, y, 16, _INK)
+    x += 138
+    sheet.text("pose off by", x, y, 16, _FAINT)
+    x += 96
+    lower = 0.0
+    for limit, colour, words in _SCALE:
+        count = sum(row.error is not None and lower <= row.error <= limit for row in report.rows)
+        lower = float(np.nextafter(limit, np.inf))
+        sheet.dot((x, y - 5), 5, colour)
+        label = f"{words} ({count})"
+        sheet.text(label, x + 11, y, 16, _INK)
+        x += 26 + 8.4 * len(label)
+
+
+def _pairs(sheet: _Sheet, pairs: Sequence[tuple[Row, Image, Image | None]]) -> None:
+    """Pictures of some queries, each beside the place that was found for it."""
+    left, top, width, height = 1080.0, 160.0, 312.0, 234.0
+    sheet.text("query", left, top - 14, 18, _FAINT)
+    sheet.text("the place found for it", left + width + 16, top - 14, 18, _FAINT)
+    step = 270.0
+    for index, (row, query, place) in enumerate(pairs[:3]):
+        y = top + index * step
+        sheet.picture(query, left, y, width, height)
+        if place is not None:
+            sheet.picture(place, left + width + 16, y, width, height)
+        if row.error is None:
+            words, colour = row.answer.outcome, _FAINT
+        else:
+            words, colour = f"{row.error:.1f} m off", colour_of(row.error)
+        sheet.dot((left + 6, y + height + 15), 6, colour)
+        similarity = f", similarity {row.answer.similarities[0]:.4f}"
+        sheet.text(words + similarity, left + 20, y + height + 20, 17, _INK)

@@ -1,0 +1,152 @@
+"""How well the node did: errors, recall, times, in a table and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from examples.demo.replay import Answer, Replay
+from examples.demo.truth import Truth
+from selavpr_core.evaluation import positives_within, recall_at
+from selavpr_core.place_map import PlaceMap
+
+RADIUS = 10.0  # metres within which a place counts as found
+RANKS = (1, 5)
+STAGES = ("decode", "describe", "hamming", "reranking", "float search", "estimate", "publish",
+          "whole frame")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """One query frame: the node's answer, where it was taken, and how far off the pose is (m)."""
+
+    answer: Answer
+    truth: NDArray[np.float64] | None  # [2]
+    error: float | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the demo found out.
+
+    recall: share of the queries with a place within RADIUS for which one of the first N candidates
+    lies there; counted: how many queries those are. chance: recall@1 of a random place.
+    """
+
+    rows: tuple[Row, ...]
+    recall: dict[int, float]
+    counted: int
+    chance: float
+    median_error: float
+    answered: float
+    stages: dict[str, tuple[float, float]]
+    round_trip: float  # median, seconds
+
+    @classmethod
+    def of(cls, replay: Replay, truth: Truth, place_map: PlaceMap) -> Report:
+        """Hold the answers against the truth."""
+        rows = []
+        for answer in replay.answers:
+            taken = truth.at(answer.stamp)
+            error = None
+            if taken is not None and answer.position is not None:
+                error = float(np.hypot(*(np.asarray(answer.position[:2]) - taken)))
+            rows.append(Row(answer, taken, error))
+        located = [row for row in rows if row.truth is not None]
+        queries = np.array([row.truth for row in located], float).reshape(-1, 2)
+        positives = positives_within(queries, place_map.positions, RADIUS)
+        # A frame without a pose was not recognised, whatever its candidates were.
+        rankings = [row.answer.places if row.answer.position is not None else () for row in located]
+        errors = [row.error for row in rows if row.error is not None]
+        shares = [len(right) / len(place_map) for right in positives if len(right)]
+        return cls(
+            rows=tuple(rows),
+            recall=recall_at(rankings, positives, RANKS, count_without_positives=False),
+            counted=len(shares),
+            chance=float(np.mean(shares)) if shares else float("nan"),
+            median_error=float(np.median(errors)) if errors else float("nan"),
+            answered=float(np.mean([row.answer.position is not None for row in rows]))
+            if rows
+            else 0.0,
+            stages={name: replay.latencies[name] for name in STAGES if name in replay.latencies},
+            round_trip=float(np.median([row.answer.seconds for row in rows])) if rows else 0.0,
+        )
+
+    def table(self) -> Iterator[str]:
+        """A line for each query frame."""
+        yield " frame    time s   taken at x, y m     pose at x, y m    error m  similarity   place"
+        start = self.rows[0].answer.stamp if self.rows else 0
+        for number, row in enumerate(self.rows):
+            answer = row.answer
+            taken = _point(row.truth) if row.truth is not None else "unknown".center(19)
+            pose = _point(answer.position) if answer.position else answer.outcome.center(19)
+            error = f"{row.error:7.1f}" if row.error is not None else "      -"
+            similarity = f"{answer.similarities[0]:.4f}" if answer.similarities else "     -"
+            place = str(answer.places[0]) if answer.places else "-"
+            seconds = 1e-9 * (answer.stamp - start)
+            yield (
+                f"{number:6d} {seconds:9.1f} {taken} {pose}   {error}    {similarity} {place:>7}"
+            )
+
+    def summary(self) -> Iterator[str]:
+        """The figures in words, a line each."""
+        names = list(self.stages)
+        yield "stage times, ms   " + "".join(f"{name:>13}" for name in names)
+        for row, label in enumerate(("mean", "longest")):
+            figures = "".join(f"{1e3 * self.stages[name][row]:13.1f}" for name in names)
+            yield f"{label:<18}{figures}"
+        yield ""
+        yield (
+            f"from image to answer        {1e3 * self.round_trip:.0f} ms, median, from process to "
+            "process"
+        )
+        for n, value in self.recall.items():
+            chance = f"; a random place: {100 * self.chance:.0f} %" if n == 1 else ""
+            yield (
+                f"recall@{n} within {RADIUS:.0f} m        {100 * value:.0f} % of {self.counted} "
+                f"queries with a place that near{chance}"
+            )
+        yield f"median error of the poses   {self.median_error:.1f} m"
+        yield f"frames answered by a pose   {100 * self.answered:.0f} % of {len(self.rows)}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as a dictionary that json can write."""
+        return {
+            "recall": {str(n): _finite(value) for n, value in self.recall.items()},
+            "radius": RADIUS,
+            "queries_with_a_place_in_radius": self.counted,
+            "chance_recall_at_1": _finite(self.chance),
+            "median_error": _finite(self.median_error),
+            "answered": self.answered,
+            "round_trip_seconds": self.round_trip,
+            "stage_seconds": {
+                name: {"mean": mean, "longest": longest}
+                for name, (mean, longest) in self.stages.items()
+            },
+            "frames": [
+                {
+                    "stamp": row.answer.stamp,
+                    "outcome": row.answer.outcome,
+                    "truth": None if row.truth is None else row.truth.tolist(),
+                    "position": row.answer.position,
+                    "yaw": row.answer.yaw,
+                    "sigma": row.answer.sigma,
+                    "error": row.error,
+                    "places": row.answer.places,
+                    "similarities": row.answer.similarities,
+                }
+                for row in self.rows
+            ],
+        }
+
+
+def _point(position: Sequence[float] | NDArray[np.float64]) -> str:
+    return f"{position[0]:9.1f} {position[1]:9.1f}"
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
