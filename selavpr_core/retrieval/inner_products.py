@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, cast
 
 import faiss
@@ -42,6 +44,8 @@ class InnerProducts:
         self._computer.code_size = 2
         if self._descriptors:
             self._computer.codes = faiss.swig_ptr(self._descriptors[0].view(np.uint8).ravel())
+        # Passing `this` spares SWIG from finding it anew in each of the calls of a query.
+        self._compare = partial(type(self._computer).distances_batch_4, self._computer.this)
         self._query = np.empty(dim, np.float32)
         self._query_pointer = faiss.swig_ptr(self._query)
         self._reserve(0)
@@ -51,7 +55,7 @@ class InnerProducts:
         size = -(-count // _BATCH) * _BATCH
         self._products = np.empty(size, np.float32)
         pointers = [faiss.swig_ptr(self._products[i : i + 1]) for i in range(size)]
-        self._targets = [tuple(pointers[i : i + _BATCH]) for i in range(0, size, _BATCH)]
+        self._targets = [pointers[i::_BATCH] for i in range(_BATCH)]
         self._rows = np.empty(size, np.int64)
 
     def of(self, query: NDArray[np.float32], places: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -69,10 +73,8 @@ class InnerProducts:
         padded = -(-count // _BATCH) * _BATCH
         self._locate(places, self._rows[:count])
         self._rows[count:padded] = self._rows[0]
-        rows = iter(self._rows[:padded].tolist())
-        inner_products = self._computer.distances_batch_4
-        for a, b, c, d, targets in zip(rows, rows, rows, rows, self._targets, strict=False):
-            inner_products(a, b, c, d, *targets)
+        rows = [iter(self._rows[:padded].tolist())] * _BATCH
+        deque(map(self._compare, *rows, *self._targets), maxlen=0)  # a loop without bytecode
         return self._products[:count]
 
     def most_similar(
