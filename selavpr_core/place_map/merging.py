@@ -202,4 +202,5 @@ def _headings(segment: Segment, old: Datum, new: Datum) -> Iterator[Block]:
 
 def _wrapped(angles: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the same angles in (-pi, pi]; NaN stays."""
-    return math.pi - np.mod(math.pi - angles, 2 * math.pi)
+    with np.errstate(invalid="ignore"):  # some versions of NumPy warn of NaN here
+        return math.pi - np.mod(math.pi - angles, 2 * math.pi)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -225,6 +226,20 @@ def test_several_threads_get_their_own_answers(campus: PlaceMap, mode: Mode) -> 
         assert list(threads.map(lambda query: localizer.localize(*query), queries * 4)) == (
             expected * 4
         )
+
+
+@pytest.mark.parametrize(("mode", "advice"), [("two-stage", "rr"), ("float", "sr")])
+def test_the_kernel_knows_how_the_map_will_be_read(
+    campus: PlaceMap, mode: Mode, advice: str
+) -> None:
+    Localizer(campus, mode)
+    mappings = re.split(
+        r"^(?=[0-9a-f]+-[0-9a-f]+ )", Path("/proc/self/smaps").read_text(), flags=re.M
+    )
+    ours = [mapping for mapping in mappings if str(campus.path) in mapping]
+    assert len(ours) == 2
+    for mapping in ours:
+        assert f" {advice} " in mapping.split("VmFlags:")[1]
 
 
 def test_the_map_stays_on_disk() -> None:
