@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
-
-import cv2
-import numpy as np
+from typing import TextIO
 
 from examples.demo import processes
 from examples.demo.drives import render_bags
 from examples.demo.errors import CommandFailedError, DemoError
 from examples.demo.halves import split
+from examples.demo.topics import Topics
 from selavpr_core.errors import SelaVPRError, WeightsUnavailableError
-from selavpr_ros.bags import BagReader, choose_topic, stamp_of
 from selavpr_ros.cli.options import Parser
-from selavpr_ros.errors import ImageError
-from selavpr_ros.images import to_rgb
-from selavpr_ros.mapping.recording import IMAGE_TYPES
-
-if TYPE_CHECKING:  # it imports rclpy, which may be missing
-    from examples.demo.report import Report, Row
-    from selavpr_core.place_map import PlaceMap
 
 UNTRAINED = "random:tiny"
 # What untrained weights call similar says nothing, and is about the same for all places.
 UNTRAINED_THRESHOLD = 0.0
 FRAMES = 200
+_MARKER = ".made_by_the_demo"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,6 +69,11 @@ def _parser() -> argparse.ArgumentParser:
         "--output", type=Path, default=Path("demo"), metavar="FOLDER",
         help="folder for all that the demo makes; default: demo",
     )  # fmt: skip
+    for role in Topics._fields:
+        parser.add_argument(
+            f"--{role}-topic", metavar="TOPIC",
+            help="of both bags; default: found by type where only one fits",
+        )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser
 
@@ -86,7 +84,6 @@ class _Voice:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._started = time.monotonic()
-        self._bar = ""
 
     def say(self, text: str = "") -> None:
         print(text, file=self._stream, flush=True)
@@ -109,15 +106,19 @@ def _run(options: argparse.Namespace) -> None:
         raise DemoError("--query needs --bag, the bag to make the map from")
     if options.frames < 1:
         raise DemoError("--frames must be at least 1")
+    topics = Topics(options.image_topic, options.fix_topic, options.pose_topic)
     voice = _Voice(sys.stderr if options.json else sys.stdout)
-    folder = options.output
-    _make_room(folder)
-    map_path = folder / "map"
+    with _own_folder(options.output):
+        _demonstrate(options, topics, voice)
 
-    map_bag, query_bag = _bags(options, folder, voice)
+
+def _demonstrate(options: argparse.Namespace, topics: Topics, voice: _Voice) -> None:
+    folder = options.output
+    map_path = folder / "map"
+    map_bag, query_bag = _bags(options, folder, topics, voice)
     weights, trained = _weights(options.weights, voice)
     voice.step(f"map from {map_bag} with the weights {weights}")
-    summary = processes.run_for_json(_build_command(map_bag, map_path, weights))
+    summary = processes.run_for_json(_build_command(map_bag, topics, map_path, weights))
     trained = trained and bool(summary["pretrained"])
     voice.say(
         f"  {summary['places']} places from {summary['frames']} frames along "
@@ -125,23 +126,24 @@ def _run(options: argparse.Namespace) -> None:
         f"{summary['seconds']:.1f} s on {summary['device']}"
     )
 
+    from examples.demo.illustration import illustrate
     from examples.demo.replay import NODE, play
     from examples.demo.report import Report
     from examples.demo.truth import Truth
     from selavpr_core.place_map import PlaceMap
 
     place_map = PlaceMap.load(map_path)
-    truth = Truth.of(query_bag, place_map.datum)
+    truth = Truth.of(query_bag, place_map.datum, topics)
     voice.step(f"{NODE[1:]} in a process of its own, {query_bag} played to it")
     threshold = None if trained else UNTRAINED_THRESHOLD
     replay = play(
-        query_bag, map_path, threshold, options.frames, folder,
+        query_bag, topics, map_path, threshold, options.frames, folder,
         lambda done, total: voice.progress(query_bag.name, done, total),
     )  # fmt: skip
     report = Report.of(replay, truth, place_map)
 
     picture = folder / "tracks.png"
-    _write_picture(picture, report, place_map, truth.line, query_bag, weights, trained)
+    illustrate(picture, report, place_map, truth.line, query_bag, topics)
     result = {
         "map": str(map_path),
         "map_bag": str(map_bag),
@@ -152,19 +154,19 @@ def _run(options: argparse.Namespace) -> None:
         "build": summary,
         **report.to_json(),
     }
-    (folder / "report.json").write_text(json.dumps(result, indent=1) + "\n")
+    (folder / "report.json").write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
     voice.step("done")
     for line in (*report.table(), "", *report.summary()):
         voice.say(line)
     _say_what_next(voice, options, map_path, query_bag, picture, trained)
     if options.json:
-        print(json.dumps(result, indent=1))
+        print(json.dumps(result, indent=1, allow_nan=False))
 
 
-def _build_command(bag: Path, map_path: Path, weights: str) -> list[str]:
+def _build_command(bag: Path, topics: Topics, map_path: Path, weights: str) -> list[str]:
     return processes.python(
         "selavpr_ros.cli", "build-map", str(bag), "--output", str(map_path), "--weights", weights,
-        "--json",
+        "--json", *topics.flags(),
     )  # fmt: skip
 
 
@@ -181,41 +183,54 @@ def _check_ros() -> None:
         ) from error
 
 
-def _make_room(folder: Path) -> None:
-    """Remove what an earlier demo left in the folder, and nothing else."""
+@contextmanager
+def _own_folder(folder: Path) -> Iterator[None]:
+    """Hold the demo's folder, without the map of an earlier demo, for this run alone.
+
+    Raises DemoError for a folder with things in it that no demo has made, or that one is using.
+    """
+    marker = folder / _MARKER
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, sign in (
-            ("map", "map.json"), ("map_bag", "metadata.yaml"), ("query_bag", "metadata.yaml"),
-        ):  # fmt: skip
-            made = folder / name
-            if made.exists() and any(made.iterdir()) and not _is_ours(made, sign):
-                raise DemoError(f"{made} is in the way: move it, or give another --output")
-            shutil.rmtree(made, ignore_errors=True)
-    except OSError as error:
-        raise DemoError(f"{folder} cannot be used ({error.strerror}): give --output") from error
+        if not marker.exists() and any(folder.iterdir()):
+            raise DemoError(f"{folder} is in use for something else: give another --output")
+        with marker.open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise DemoError(
+                    f"another demo is running in {folder}: wait for it, or give another --output"
+                ) from None
+            if (folder / "map").exists():
+                shutil.rmtree(folder / "map")
+            yield
+    except PermissionError as error:
+        raise DemoError(
+            f"{error.filename} cannot be written ({error.strerror}): give another --output"
+        ) from error
 
 
-def _is_ours(made: Path, sign: str) -> bool:
-    # A demo that was interrupted leaves a bag without metadata, or a map without manifest.
-    names = {path.name for path in made.iterdir()}
-    return sign in names or names <= {f"{made.name}.mcap", "segments", ".lock"}
-
-
-def _bags(options: argparse.Namespace, folder: Path, voice: _Voice) -> tuple[Path, Path]:
+def _bags(
+    options: argparse.Namespace, folder: Path, topics: Topics, voice: _Voice
+) -> tuple[Path, Path]:
     """The bag for the map and the bag for the queries."""
-    made = folder / "map_bag", folder / "query_bag"
-    if options.bag is None:
-        voice.step("two drives along a rendered street, at noon and in the afternoon")
-        render_bags(*made, progress=voice.progress)
-        return made
     for bag in (options.bag, options.query):
         if bag is not None and not bag.exists():
             raise DemoError(f"no such bag: {bag}; check the path")
     if options.query is not None and options.query.resolve() != options.bag.resolve():
         return options.bag, options.query
+    made = folder / "map_bag", folder / "query_bag"
+    if options.bag is not None and options.bag.resolve() in [bag.resolve() for bag in made]:
+        raise DemoError(f"{options.bag} would be overwritten: copy it, or give another --output")
+    for bag in made:
+        if bag.exists():
+            shutil.rmtree(bag)
+    if options.bag is None:
+        voice.step("two drives along a rendered street, at noon and in the afternoon")
+        render_bags(*made, progress=voice.progress)
+        return made
     voice.step(f"{options.bag} for both parts: every second frame makes the map, the rest ask")
-    counts = split(options.bag, *made)
+    counts = split(options.bag, *made, topics)
     voice.say(f"  {counts[0]} frames for the map, {counts[1]} to find in it")
     return made
 
@@ -232,6 +247,10 @@ def _weights(wanted: str | None, voice: _Voice) -> tuple[str, bool]:
             voice.say(f"  {error}")
             wanted = UNTRAINED
         else:
+            voice.say(
+                "  without a GPU they take about a second a frame; WEIGHTS=random:tiny is quick, "
+                "but untrained"
+            )
             return "base", True
     if not wanted.startswith("random:"):
         return wanted, True
@@ -243,60 +262,6 @@ def _weights(wanted: str | None, voice: _Voice) -> tuple[str, bool]:
         "Trained weights: WEIGHTS=base or a file."
     )
     return wanted, False
-
-
-def _write_picture(
-    path: Path, report: Report, place_map: PlaceMap, line: Any, query_bag: Path, weights: str,
-    trained: bool,
-) -> None:  # fmt: skip
-    from examples.demo import picture
-
-    rows = _telling(report)
-    pictures = _pictures(query_bag, [row.answer.stamp for row in rows])
-    pairs = []
-    for row in rows:
-        stored = place_map.thumbnail(row.answer.places[0])
-        place = None
-        if stored is not None:
-            decoded = cv2.imdecode(np.frombuffer(stored, np.uint8), cv2.IMREAD_COLOR)
-            if decoded is not None:
-                place = np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
-        if row.answer.stamp in pictures:
-            pairs.append((row, pictures[row.answer.stamp], place))
-    recall = f"{100 * report.recall[1]:.0f} % of {report.counted} frames recognised within 10 m"
-    untrained = "" if trained else " (untrained: it has learnt nothing)"
-    drawn = picture.draw(
-        report, place_map.positions, line, pairs,
-        title=f"{recall}, median error {report.median_error:.1f} m",
-        subtitle=f"{len(place_map)} places in the map, weights {weights}{untrained}; "
-        f"by chance {100 * report.chance:.0f} %",
-    )  # fmt: skip
-    cv2.imwrite(str(path), cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
-
-
-def _telling(report: Report) -> list[Row]:
-    """Three rows worth a look: the best, the middle and the worst pose."""
-    rows = [row for row in report.rows if row.error is not None]
-    rows.sort(key=lambda row: row.error or 0.0)
-    if len(rows) <= 3:
-        return rows
-    return [rows[0], rows[len(rows) // 2], rows[-1]]
-
-
-def _pictures(bag: Path, stamps: Sequence[int]) -> dict[int, Any]:
-    """The images of a bag with these stamps."""
-    found = {}
-    with BagReader(bag) as reader:
-        topic = choose_topic(reader.topics, IMAGE_TYPES, None, "image")
-        assert topic is not None
-        for _, bag_stamp, message in reader.messages({topic}):
-            stamp = stamp_of(message, bag_stamp)
-            if stamp in stamps:
-                try:
-                    found[stamp] = to_rgb(message)
-                except ImageError:
-                    continue
-    return found
 
 
 def _say_what_next(

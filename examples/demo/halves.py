@@ -9,10 +9,10 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
 from examples.demo.errors import DemoError
-from selavpr_ros.bags import BagReader, choose_topic
+from examples.demo.topics import Topics
+from selavpr_ros.bags import BagReader
 from selavpr_ros.mapping.recording import (
     FIX_TYPES,
-    IMAGE_TYPES,
     IMU_TYPES,
     ODOMETRY_TYPES,
     POSE_TYPES,
@@ -21,7 +21,7 @@ from selavpr_ros.mapping.recording import (
 _MOTION_TYPES = (*FIX_TYPES, *ODOMETRY_TYPES, *POSE_TYPES, *IMU_TYPES)
 
 
-def split(bag: Path, map_bag: Path, query_bag: Path) -> tuple[int, int]:
+def split(bag: Path, map_bag: Path, query_bag: Path, topics: Topics) -> tuple[int, int]:
     """Write the first, third, ... image of a bag to `map_bag`, the others to `query_bag`.
 
     Both new rosbag2 folders (mcap) also hold everything that tells positions and headings.
@@ -30,7 +30,7 @@ def split(bag: Path, map_bag: Path, query_bag: Path) -> tuple[int, int]:
     types = get_typestore(Stores.ROS2_JAZZY)
     counts = [0, 0]
     with BagReader(bag) as reader:
-        image_topic = choose_topic(reader.topics, IMAGE_TYPES, None, "image")
+        image_topic = topics.image_in(reader)
         wanted = [
             topic
             for topic, info in reader.topics.items()

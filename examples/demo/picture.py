@@ -35,16 +35,20 @@ def draw(
     pairs: Sequence[tuple[Row, Image, Image | None]],
     title: str,
     subtitle: str,
+    north_up: bool,
 ) -> Image:
     """Draw the picture, RGB uint8 [HEIGHT, WIDTH, 3].
 
     places: [N, 2 | 3] metres, the map's. query_line: [K, 2] metres, the query drive.
     pairs: rows with the query's picture and that of the place found (None: no thumbnail).
+    north_up: whether y is north, or only the odometry's own axis.
     """
     sheet = _Sheet()
     sheet.text(title, 40, 58, 30, _INK, bold=True)
     sheet.text(subtitle, 40, 94, 19, _FAINT)
     _plan(sheet, report, np.asarray(places, float)[:, :2], np.asarray(query_line, float))
+    if north_up:
+        _north(sheet)
     _pairs(sheet, pairs)
     return sheet.finished()
 
@@ -150,7 +154,6 @@ def _plan(
     if len(line) > 1:
         _arrow(sheet, at(line))
     _scale_bar(sheet, scale)
-    _north(sheet)
     _legend(sheet, report)
 
 

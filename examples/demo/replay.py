@@ -32,8 +32,8 @@ from std_msgs.msg import Header
 
 from examples.demo import processes
 from examples.demo.errors import DemoError
-from selavpr_ros.bags import BagReader, choose_topic, stamp_of
-from selavpr_ros.mapping.recording import IMAGE_TYPES
+from examples.demo.topics import Topics
+from selavpr_ros.bags import BagReader, stamp_of
 from selavpr_ros.nodes.messages import CANDIDATE_FIELDS, stamp_nanoseconds
 
 NODE = "/localization_node"
@@ -74,6 +74,7 @@ class Replay:
 
 def play(
     bag: Path,
+    topics: Topics,
     map_path: Path,
     threshold: float | None,
     frames: int,
@@ -86,8 +87,7 @@ def play(
     for its default. folder: gets node.yaml and node.log. Raises BagError, DemoError.
     """
     with BagReader(bag) as reader:
-        topic = choose_topic(reader.topics, IMAGE_TYPES, None, "image")
-        assert topic is not None
+        topic = topics.image_in(reader)
         info = reader.topics[topic]
         compressed = info.type == "sensor_msgs/msg/CompressedImage"
         parameters: dict[str, Any] = {

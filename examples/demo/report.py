@@ -105,13 +105,13 @@ class Report:
             "process"
         )
         for n, value in self.recall.items():
-            chance = f"; a random place: {100 * self.chance:.0f} %" if n == 1 else ""
+            chance = f"; a random place: {share(self.chance)}" if n == 1 else ""
             yield (
-                f"recall@{n} within {RADIUS:.0f} m        {100 * value:.0f} % of {self.counted} "
+                f"recall@{n} within {RADIUS:.0f} m        {share(value)} of {self.counted} "
                 f"queries with a place that near{chance}"
             )
-        yield f"median error of the poses   {self.median_error:.1f} m"
-        yield f"frames answered by a pose   {100 * self.answered:.0f} % of {len(self.rows)}"
+        yield f"median error of the poses   {metres(self.median_error)}"
+        yield f"frames answered by a pose   {share(self.answered)} of {len(self.rows)}"
 
     def to_json(self) -> dict[str, Any]:
         """Everything as a dictionary that json can write."""
@@ -142,6 +142,16 @@ class Report:
                 for row in self.rows
             ],
         }
+
+
+def share(value: float) -> str:
+    """A share of 1 in per cent."""
+    return f"{100 * value:.0f} %" if np.isfinite(value) else "an unknown share"
+
+
+def metres(value: float) -> str:
+    """A length in metres."""
+    return f"{value:.1f} m" if np.isfinite(value) else "unknown"
 
 
 def _point(position: Sequence[float] | NDArray[np.float64]) -> str:

@@ -8,19 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from examples.demo.errors import DemoError
+from examples.demo.topics import Topics
 from selavpr_core.errors import GeodesyError
 from selavpr_core.geodesy import Datum
-from selavpr_ros.bags import BagReader, choose_topic, stamp_of
+from selavpr_ros.bags import BagReader, stamp_of
 from selavpr_ros.errors import BagError
 from selavpr_ros.mapping import MappingSettings
 from selavpr_ros.mapping.geotag import Geotagger, tag_by_fixes, tag_by_poses
-from selavpr_ros.mapping.recording import (
-    FIX_TYPES,
-    ODOMETRY_TYPES,
-    POSE_TYPES,
-    FixLog,
-    PoseLog,
-)
+from selavpr_ros.mapping.recording import FixLog, PoseLog
 from selavpr_ros.mapping.track import Drop
 
 
@@ -31,7 +26,7 @@ class Truth:
         self._tagger = tagger
 
     @classmethod
-    def of(cls, bag: Path, datum: Datum | None) -> Truth:
+    def of(cls, bag: Path, datum: Datum | None, topics: Topics) -> Truth:
         """Read a bag's fixes, or for a map without datum its odometry or poses.
 
         Raises DemoError where the bag does not tell positions in the map's frame.
@@ -41,11 +36,9 @@ class Truth:
             with BagReader(bag) as reader:
                 log: FixLog | PoseLog
                 if datum is not None:
-                    topic, log = choose_topic(reader.topics, FIX_TYPES, None, "fix"), FixLog()
+                    topic, log = topics.fix_in(reader), FixLog()
                 else:
-                    types = (*ODOMETRY_TYPES, *POSE_TYPES)
-                    topic, log = choose_topic(reader.topics, types, None, "pose"), PoseLog()
-                assert topic is not None
+                    topic, log = topics.pose_in(reader), PoseLog()
                 for _, bag_stamp, message in reader.messages({topic}):
                     log.add(stamp_of(message, bag_stamp), message)
             if isinstance(log, FixLog):
