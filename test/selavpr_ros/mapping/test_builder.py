@@ -570,6 +570,7 @@ def test_a_terminal_that_does_not_know_its_size_has_a_bar_too(
     """As within `docker exec -t`: tqdm then took the bar for hidden."""
     bag = drive(tmp_path / "bag")
     reading, writing = os.openpty()  # 0 x 0, unless told otherwise
+    os.set_blocking(reading, False)
     monkeypatch.delenv("COLUMNS", raising=False)
     with os.fdopen(writing, "w") as terminal:
         monkeypatch.setattr("sys.stderr", terminal)
