@@ -95,6 +95,12 @@ def merge_maps(sources: Sequence[Path | str], output: Path | str) -> PlaceMap:
 def _check_mergeable(paths: list[Path], manifests: list[Manifest]) -> None:
     first = manifests[0]
     for path, manifest in zip(paths[1:], manifests[1:], strict=True):
+        if manifest.model.fingerprint != first.model.fingerprint:
+            raise MapError(
+                f"{path} was made with other weights ({manifest.model.source}, fingerprint "
+                f"{manifest.model.short_fingerprint}) than {paths[0]} ({first.model.source}, "
+                f"{first.model.short_fingerprint}): build it with --weights {first.model.source}"
+            )
         check_same_model(paths[0], first.model, manifest.model)
         without = [p for p, m in ((paths[0], first), (path, manifest)) if m.datum is None]
         if without:

@@ -126,7 +126,7 @@ def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
         tmp_path / "b", {"b": places(1)}, ModelInfo("cd" * 32, "base", "base", True, 16, 8)
     )
     far = write_map(tmp_path / "far", {"c": places(1)}, datum=Datum.at(40.0, -74.0))
-    with pytest.raises(MapError, match="other weights"):
+    with pytest.raises(MapError, match=r"b was made with other weights .* than .*a \("):
         merge_maps([first, other], tmp_path / "out")
     with pytest.raises(MapError, match="segment 'c' cannot be expressed in the first map's datum"):
         merge_maps([first, far], tmp_path / "out")
