@@ -1,4 +1,5 @@
 # make demo   a map from a bag, the node, a second bag played to it, poses and their errors
+#             (BAG=... QUERY=... for bags of your own, WEIGHTS=base or a file)
 # make test   style, types and every test
 #
 # Both set up a virtual environment by themselves. VENV=DIR puts it elsewhere, PYTHON=python3.12
@@ -11,12 +12,13 @@ WEIGHTS ?=
 
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python
+DEMO_OPTIONS = $(if $(BAG),--bag "$(BAG)") $(if $(QUERY),--query "$(QUERY)") \
+	$(if $(WEIGHTS),--weights "$(WEIGHTS)")
 
 .PHONY: demo test lint types env clean
 
 demo: $(READY)
-	$(RUN) -m examples.demo $(if $(BAG),--bag "$(BAG)") $(if $(QUERY),--query "$(QUERY)") \
-		$(if $(WEIGHTS),--weights "$(WEIGHTS)")
+	$(strip $(RUN) -m examples.demo $(DEMO_OPTIONS))
 
 test: lint types
 	$(RUN) -m pytest
