@@ -114,7 +114,8 @@ class Datum:
         """Tell which WGS84 positions (degrees) to_map accepts; NaN is none of them."""
         lat = np.asarray(latitude, dtype=np.float64)
         lon = np.asarray(longitude, dtype=np.float64)
-        near = np.abs(_from_meridian(lon, self.zone)) <= MAX_MERIDIAN_DISTANCE
+        with np.errstate(invalid="ignore"):  # infinity has no remainder: NaN, and so not held
+            near = np.abs(_from_meridian(lon, self.zone)) <= MAX_MERIDIAN_DISTANCE
         return near & (np.abs(lon) <= 180.0) & (lat >= MIN_LATITUDE) & (lat <= MAX_LATITUDE)
 
     def to_wgs84(
