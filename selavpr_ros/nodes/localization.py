@@ -55,6 +55,7 @@ from selavpr_ros.nodes.parameters import (
     unknown_parameters,
 )
 from selavpr_ros.nodes.recognizer import Recognizer
+from selavpr_ros.nodes.timing import describe_seconds
 from selavpr_ros.nodes.transforms import transform_broadcaster
 from selavpr_ros.nodes.worker import Worker
 
@@ -285,6 +286,7 @@ class LocalizationNode(LifecycleNode):
         Returns False where the worker is still at a frame: then nothing it uses was freed.
         """
         logging.getLogger("selavpr_core").removeHandler(self._log_handler)
+        self._jump_handle.unregister()
         stopped = self._stop("the process ends", WORKER_STOP)
         if stopped:
             self._free()
@@ -362,7 +364,7 @@ class LocalizationNode(LifecycleNode):
         trained = "" if describer.pretrained else " (untrained)"
         return {
             "map in use": str(place_map.path),
-            "places": f"{len(place_map)} in {len(place_map.segments)} segments",
+            "places": f"{len(place_map)}, in {len(place_map.segments)} segments",
             "weights in use": f"{describer.source}, preset {describer.preset}{trained}",
             "fingerprint": describer.fingerprint,
             "runs on": f"{describer.device}, {describer.precision}",
@@ -395,6 +397,7 @@ class LocalizationNode(LifecycleNode):
             result = self._results.popleft()
             if result.in_map is not None:
                 self._correction.add_pose(result.stamp, result.in_map)
+                self._broadcast()
             found = isinstance(result.outcome, Localized)
             self._answer_callers(found, str(result.outcome), result.number)
         status = self._status()
@@ -471,16 +474,19 @@ class LocalizationNode(LifecycleNode):
         self._odometry_problem = None
         stamp = messages.stamp_nanoseconds(message.header.stamp)
         self._correction.add_odometry(stamp, messages.planar_pose(message.pose.pose))
-        if self._correction.current is not None:
-            # With the odometry's stamp, so that map -> base is known as soon as odom -> base is.
-            self._broadcaster.sendTransform(
-                messages.transform(
-                    message.header.stamp,
-                    settings.map_frame,
-                    settings.odom_frame,
-                    self._correction.current,
-                )
+        self._broadcast()
+
+    def _broadcast(self) -> None:
+        """Send map -> odom with the newest odometry's stamp, so that both are known up to there."""
+        stamp, correction = self._correction.newest, self._correction.current
+        if stamp is None or correction is None or self._broadcaster is None:
+            return
+        settings = self._settings
+        self._broadcaster.sendTransform(
+            messages.transform(
+                messages.time_of(stamp), settings.map_frame, settings.odom_frame, correction
             )
+        )
 
     def _on_time_jump(self, jump: TimeJump) -> None:
         """Time went back, or another clock took over: what was seen before lies in the future."""
@@ -507,7 +513,8 @@ class LocalizationNode(LifecycleNode):
         if self._state == "active":
             self._outputs.publish_map(recognizer.place_map, self._settings)
         response.success = True
-        response.message = f"loaded {path}: {self._facts(recognizer)['places']}"
+        segments = len(recognizer.place_map.segments)
+        response.message = f"loaded {path}: {len(recognizer.place_map)} places, {segments} segments"
         self.get_logger().info(response.message)
         self._publish_status()
         return response
@@ -557,7 +564,9 @@ class LocalizationNode(LifecycleNode):
         timeout = self._settings.image_timeout
         latest = time.monotonic() - timeout
         if any(c.since <= latest and self._mailbox.received <= c.after for c in self._callers):
-            self._answer_callers(False, f"no image on {self._topic} for {timeout:.0f} s")
+            self._answer_callers(
+                False, f"no image on {self._topic} for {describe_seconds(timeout)}"
+            )
 
     # Diagnostics
 
@@ -609,7 +618,10 @@ class LocalizationNode(LifecycleNode):
         kind = (status.level, status.kind)
         changed = kind != self._announced
         if changed and self._state == "active":
-            log = self.get_logger().info if status.level is Level.OK else self.get_logger().warning
-            log(status.message, throttle_duration_sec=1.0)
+            # Two calls: rclpy wants one severity at each place that throttles.
+            if status.level is Level.OK:
+                self.get_logger().info(status.message, throttle_duration_sec=1.0)
+            else:
+                self.get_logger().warning(status.message, throttle_duration_sec=1.0)
         self._announced = kind
         return changed

@@ -64,6 +64,12 @@ def stamp_nanoseconds(stamp: Time) -> int:
     return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
 
 
+def time_of(nanoseconds: int) -> Time:
+    """A stamp from nanoseconds."""
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    return Time(sec=seconds, nanosec=rest)
+
+
 def type_name(message_type: type) -> str:
     """A message type as ROS spells it, such as sensor_msgs/msg/Image."""
     return f"{message_type.__module__.split('.')[0]}/msg/{message_type.__name__}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from selavpr_ros.nodes.outcome import Failed, Localized, Outcome, Undecodable
-from selavpr_ros.nodes.timing import Latency, Rate, describe_latency
+from selavpr_ros.nodes.timing import Latency, Rate, describe_latency, describe_seconds
 
 
 class Level(IntEnum):
@@ -184,7 +184,9 @@ def _active_reason(
         return Level.OK, "paused", "not localising: paused"
     if silence >= situation.timeout:
         hint = f" ({situation.camera_hint})" if situation.camera_hint else ""
-        message = f"not localised: no image on {situation.topic} for {silence:.0f} s{hint}"
+        message = (
+            f"not localised: no image on {situation.topic} for {describe_seconds(silence)}{hint}"
+        )
         return Level.WARN, "no image", message
     if outcome is None:
         message = f"not localised: waiting for an image on {situation.topic}"

@@ -111,6 +111,11 @@ class OdomCorrection:
         self.current: PlanarPose | None = None
         self.problem: str | None = "no odometry yet"
 
+    @property
+    def newest(self) -> int | None:
+        """Stamp of the newest odometry in ns; None when there is none."""
+        return self._odometry.newest
+
     def reset(self) -> None:
         """Forget everything, as after a jump of time or a change of map."""
         self._odometry.clear()
@@ -149,7 +154,9 @@ class OdomCorrection:
             self.current, self.problem, self._waiting = map_to_odom(pose, in_odom), None, None
             return
         newest = self._odometry.newest
-        if newest is not None and newest > stamp:
+        if newest is None:
+            self.problem = "no odometry yet"
+        elif newest > stamp:
             self.problem = "no odometry around the image's stamp"
             self._waiting = None
         elif self.current is None:

@@ -7,10 +7,13 @@ last. Nothing heavy is imported at the top, so that a signal during start-up is 
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -31,16 +34,16 @@ class StopSignal:
     executor, and ends the process with code 0 where the main thread has not done so in time.
     """
 
-    def __init__(self, end_within: float = END_WITHIN) -> None:
+    def __init__(self, end_within: float) -> None:
         self._end_within = end_within
-        self._received = False
+        self._signalled = False
+        self._ignored = False
         self._executor: Executor | None = None
-        self._finished = threading.Event()
 
     @property
-    def received(self) -> bool:
+    def signalled(self) -> bool:
         """Whether a signal has come."""
-        return self._received
+        return self._signalled
 
     def install(self) -> None:
         """Take over both signals; call in the main thread."""
@@ -51,35 +54,35 @@ class StopSignal:
             signal.signal(number, self._handle)
         threading.Thread(target=self._watch, args=(reading,), name="signals", daemon=True).start()
 
-    def wake_on_signal(self, executor: Executor) -> None:
-        """Have this executor woken when a signal comes."""
+    def wake_on_signal(self, executor: Executor | None) -> None:
+        """Have this executor woken when a signal comes; None lets go of it."""
         self._executor = executor
 
     def ignore(self) -> None:
-        """Let no signal raise anything from now on: the process is ending."""
-        self._received = True
-
-    def finish(self) -> None:
-        """Say that nothing is left that could keep the process from ending."""
-        self._finished.set()
+        """Let no further signal disturb the end of the process."""
+        self._ignored = True
+        for number in _SIGNALS:
+            # Not by a handler of Python's: it is taken away before the interpreter has ended.
+            signal.signal(number, signal.SIG_IGN)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         # Launch files and impatient people send it twice: the second must not disturb the end.
-        if not self._received:
-            self._received = True
+        first = not self._signalled
+        self._signalled = True
+        if first and not self._ignored:
             raise KeyboardInterrupt
 
     def _watch(self, reading: int) -> None:
-        while True:
-            numbers = os.read(reading, 1)
-            if not numbers:
-                return
-            if numbers[0] in _SIGNALS:
-                break
-        if self._executor is not None:
-            self._executor.wake()
-        if not self._finished.wait(self._end_within):
-            end_at_once()
+        while os.read(reading, 1)[0] not in _SIGNALS:
+            pass
+        executor = self._executor
+        if executor is not None:
+            # The main thread may be taking ROS down already; the deadline holds all the same.
+            with contextlib.suppress(Exception):
+                executor.wake()
+        del executor
+        time.sleep(self._end_within)
+        end_at_once()
 
 
 def end_at_once() -> None:
@@ -89,40 +92,80 @@ def end_at_once() -> None:
     os._exit(0)
 
 
-def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:
+def run(
+    make_node: Callable[[], Any],
+    args: list[str] | None = None,
+    end_within: float = END_WITHIN,
+) -> int:
     """Make a node and spin it in the main thread until SIGINT, SIGTERM or shutdown.
 
     `make_node` does its own imports. The node has a method `close`, which stops its threads and
-    frees what it holds, and returns False where a thread did not stop in time.
+    frees what it holds, and returns False where a thread did not stop in time. After a signal this
+    does not return: the process ends with code 0, after `end_within` seconds whatever happens.
 
-    Returns 0; 2 after one line on stderr where ROS refuses to start (a broken parameter file, an
-    invalid name).
+    Returns 0; 2 after one line on stderr where ROS is not there or refuses to start (a broken
+    parameter file, an invalid name).
     """
-    stop = StopSignal()
-    stop.install()
-    node = None
+    stop = StopSignal(end_within)
+    running: list[Any] = []
+    code = 0
+    try:
+        stop.install()
+        code = _spin(make_node, args, stop, running)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        stop.ignore()
+        for node in running:
+            node.close()
+            node.destroy_node()
+        running.clear()
+        node = None
+        # What still refers to the node in a circle keeps it in the graph: others would take it
+        # for alive until its lease runs out.
+        gc.collect()
+        if "rclpy" in sys.modules and hasattr(sys.modules["rclpy"], "try_shutdown"):
+            sys.modules["rclpy"].try_shutdown()
+        if stop.signalled:
+            # With torch and CUDA in it, an interpreter takes seconds to take itself apart; and a
+            # worker that did not stop in time must not see that happen.
+            end_at_once()
+    return code
+
+
+def _spin(
+    make_node: Callable[[], Any], args: list[str] | None, stop: StopSignal, running: list[Any]
+) -> int:
+    """Do what `run` says; the node is left in `running` for it to be closed."""
     try:
         import rclpy
         from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
         from rclpy.signals import SignalHandlerOptions
-
-        try:
-            rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-            node = make_node()
-        except _start_errors() as error:
-            print(f"the node cannot start: {_one_line(error)}", file=sys.stderr)
-            return 2
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        stop.wake_on_signal(executor)
-        while rclpy.ok() and not stop.received:
+    except ImportError as error:
+        print(
+            f"the node cannot start: {error}; source ROS 2, or pip install 'selavpr_ros[ros]'",
+            file=sys.stderr,
+        )
+        return 2
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+        node = make_node()
+    except _start_errors() as error:
+        print(f"the node cannot start: {_one_line(error)}", file=sys.stderr)
+        return 2
+    running.append(node)
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    stop.wake_on_signal(executor)
+    try:
+        while rclpy.ok() and not stop.signalled:
             executor.spin_once()
-    except KeyboardInterrupt:
-        pass
     except ExternalShutdownException:
         pass  # somebody in this process shut the context down
     finally:
-        _close(node, stop)
+        # An interrupted executor holds the task it was at, and with it the node.
+        executor.remove_node(node)
+        stop.wake_on_signal(None)
     return 0
 
 
@@ -141,18 +184,3 @@ def _start_errors() -> tuple[type[Exception], ...]:
 def _one_line(error: Exception) -> str:
     """The message of an error of rcl, which may go on for lines and name source files."""
     return str(error).split(", at ")[0].replace("\n", " ").strip()
-
-
-def _close(node: Any, stop: StopSignal) -> None:
-    """Free what the node holds, then the context: in this order it can still speak."""
-    stop.ignore()
-    threads_ended = True
-    if node is not None:
-        threads_ended = node.close()
-        node.destroy_node()
-    rclpy = sys.modules.get("rclpy")
-    if rclpy is not None and hasattr(rclpy, "try_shutdown"):
-        rclpy.try_shutdown()
-    stop.finish()
-    if not threads_ended:
-        end_at_once()

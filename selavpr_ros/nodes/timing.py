@@ -70,6 +70,11 @@ class Latency:
         return LatencySummary(total / frames, max(self._durations), frames)
 
 
+def describe_seconds(seconds: float) -> str:
+    """Text such as `12 s` or `0.3 s`."""
+    return f"{seconds:.0f} s" if seconds >= 1.0 else f"{seconds:.1f} s"
+
+
 def describe_latency(summary: LatencySummary) -> str:
     """Text such as `12.3 ms (max 20.1 ms, 100 frames)`."""
     return (
