@@ -48,7 +48,7 @@ setup(
         "timm>=1.0",
         "torch>=2.4",
         "tqdm>=4.60",
-        "utm>=0.7",
+        "utm>=0.8",
     ],
     extras_require={
         # ROS 2 Jazzy as wheels, for machines where no ROS is installed. Never beside a sourced ROS.
