@@ -153,7 +153,8 @@ def make_plan(
 
     def widths() -> tuple[float, float, bool, bool]:
         cobbled = bool(rng.random() < 0.3)
-        carriageway = float(rng.uniform(6.5, 7.5) if cobbled else rng.uniform(7.5, 10.0))
+        # Room for cars at both kerbs and for two lanes between them.
+        carriageway = float(rng.uniform(8.5, 9.2) if cobbled else rng.uniform(8.8, 10.6))
         return carriageway, float(rng.uniform(2.6, 3.8)), cobbled, bool(rng.random() < 0.45)
 
     by_row = [widths() for _ in range(rows)]
