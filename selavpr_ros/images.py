@@ -7,6 +7,9 @@ ROS. The rules that are not the standard's own:
 - `8UC3` and `8UC4` name no colours; they are read in OpenCV's order, B G R (A). Alpha is dropped.
 - YUV is BT.601 with video range, as OpenCV converts it; chroma is not interpolated.
 - The last row may lack its padding, and a step of 0 means rows without padding.
+- A JPEG or PNG says itself which colours it has: "rgb8; jpeg compressed rgb8" is read like any
+  other. (Years ago image_transport wrote that where it had swapped red and blue; today's
+  publishers write it for ordinary pictures.)
 """
 
 from __future__ import annotations
@@ -299,9 +302,6 @@ def _compressed_to_rgb(message: Any) -> Bytes:
         pixels = np.right_shift(pixels, 8, dtype=np.uint16).astype(np.uint8)
     if pixels.dtype != np.uint8:
         raise ImageError(f"{name}: holds {pixels.dtype} samples, 8 or 16 bits are needed")
-    # Early image_transport compressed RGB as if it were BGR, and says so after "compressed".
-    if "compressed rgb" in message.format:
-        return np.asarray(pixels, np.uint8)
     return _converted(np.asarray(pixels, np.uint8), cv2.COLOR_BGR2RGB)
 
 

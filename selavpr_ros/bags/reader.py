@@ -76,7 +76,12 @@ class BagReader:
         Messages are objects of rosbags with the fields that ROS 2 gives them, also those of
         ROS 1 bags. Only what is read at the moment is in memory. Messages that cannot be decoded
         are left out and counted in `warnings`.
+
+        Raises:
+            ValueError: the reader was closed before.
         """
+        if not self._files:
+            raise ValueError(f"{self.path}: the reader is closed")
         for topic in topics:
             self._undecodable.pop(topic, None)
         sources = [

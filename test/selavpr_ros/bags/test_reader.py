@@ -311,6 +311,13 @@ def test_a_disk_that_fails_while_reading(tmp_path: Path, monkeypatch: pytest.Mon
         assert "bag.mcap: reading it broke off (Input/output error)" in reader.warnings[0]
 
 
+def test_a_closed_reader_does_not_look_like_an_empty_bag(tmp_path: Path) -> None:
+    with BagReader(write_bag(tmp_path / "bag", fixes=[(1, 55.0, 13.0)])) as reader:
+        pass
+    with pytest.raises(ValueError, match="closed"):
+        next(reader.messages({"/fix"}))
+
+
 def test_stamp_of() -> None:
     def stamped(sec: int, nanosec: int) -> SimpleNamespace:
         stamp = SimpleNamespace(sec=sec, nanosec=nanosec)
