@@ -174,7 +174,10 @@ class SqlitePages:
     def _is_whole(self, file: BinaryIO, cell: _Cell) -> bool:
         """Whether all pages are there that the row goes on in."""
         page = cell.overflow
-        for _ in range(-(-(cell.size - len(cell.local)) // (self._usable - 4))):
+        needed = -(-(cell.size - len(cell.local)) // (self._usable - 4))
+        if needed > self._count:
+            return False
+        for _ in range(needed):
             if not 1 <= page <= self._count:
                 return False
             file.seek((page - 1) * self._page_size)
@@ -217,6 +220,8 @@ def _values(content: bytes, cut: bool = False) -> list[_Value] | None:
         kinds = []
         while position < head_end:
             kind, position = _varint(content, position)
+            if kind < 0:
+                return None
             kinds.append(kind)
     except IndexError:
         return None

@@ -129,6 +129,19 @@ def test_chains_of_pages_that_lead_in_a_circle_end(tmp_path: Path) -> None:
     assert [r.stamp for r in SqlitePages(path).messages([0], (-1, -1))] == [2]
 
 
+def test_a_size_that_no_file_can_hold_in_a_chain_without_an_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.db3"
+    make(path, [(0, 1, b"sound")], 512)
+    pages = path.stat().st_size // 512
+    size = (1 << 56) - 1
+    local = 39 + (size - 39) % 508  # what of it lies in the leaf page, by SQLite's rule
+    cell = b"\xff" * 7 + b"\x7f" + b"\x02" + bytes(local) + (pages + 2).to_bytes(4, "big")
+    leaf = b"\x0d\x00\x00\x00\x01\x00\x0a\x00\x00\x0a" + cell
+    chain = (pages + 2).to_bytes(4, "big")  # goes on in itself
+    path.write_bytes(path.read_bytes() + leaf.ljust(512, b"\x00") + chain.ljust(512, b"\x00"))
+    assert [r.data for r in SqlitePages(path).messages([0], (-1, -1))] == [b"sound"]
+
+
 @pytest.mark.parametrize("size", [0, 1, 99, 100, 511, 513])
 def test_files_shorter_than_a_page(tmp_path: Path, size: int) -> None:
     path = tmp_path / "a.db3"
