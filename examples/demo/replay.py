@@ -9,12 +9,10 @@ from __future__ import annotations
 import array
 import json
 import math
-import re
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +29,7 @@ from sensor_msgs.msg import CompressedImage, Image, PointCloud2
 from std_msgs.msg import Header
 
 from examples.demo import processes
+from examples.demo.answers import Answer, Replay, latencies
 from examples.demo.errors import DemoError
 from examples.demo.topics import Topics
 from selavpr_ros.bags import BagReader, stamp_of
@@ -41,35 +40,6 @@ _START = 60.0  # seconds that the node's process has to offer its services
 _CONFIGURE = 600.0  # to load weights and map; a large model on a slow disk takes long
 _ANSWER = 120.0  # to answer one frame
 _LOST = 2.5  # after which a frame that the node has not counted is sent again
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the node said to one frame.
-
-    stamp: ns. outcome: "localised", "not in the map", "undecodable", "failed" or "no answer".
-    position: [3] metres in the map frame and yaw in radians of the published pose, sigma its
-    horizontal standard deviation in metres; None without a pose. places and similarities: the
-    candidates, best first. seconds: from sending the image to the answer.
-    """
-
-    stamp: int
-    outcome: str
-    seconds: float
-    position: tuple[float, float, float] | None = None
-    yaw: float | None = None
-    sigma: float | None = None
-    places: tuple[int, ...] = ()
-    similarities: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True)
-class Replay:
-    """All answers in the order of the bag; what the node says about itself in the end."""
-
-    answers: tuple[Answer, ...]
-    latencies: dict[str, tuple[float, float]]  # stage: mean and longest, seconds
-    diagnostics: dict[str, str]
 
 
 def play(
@@ -105,7 +75,7 @@ def play(
                     answers.append(player.ask(message, stamp_of(message, bag_stamp)))
                     progress(len(answers), len(chosen))
             values = player.final_diagnostics()
-    return Replay(tuple(answers), _latencies(values), values)
+    return Replay(tuple(answers), latencies(values), values)
 
 
 @contextmanager
@@ -308,14 +278,3 @@ def _to_ros(recorded: Any, stamp: int, compressed: bool) -> CompressedImage | Im
         step=recorded.step,
         data=data,
     )
-
-
-def _latencies(values: dict[str, str]) -> dict[str, tuple[float, float]]:
-    """Mean and longest seconds of each stage, from texts like `12.3 ms (max 20.1 ms, ...)`."""
-    found = {}
-    for name, text in values.items():
-        figures: Sequence[str] = re.findall(r"([\d.]+) ms", text)
-        if name.startswith("latency ") and len(figures) == 2:
-            mean, longest = (1e-3 * float(figure) for figure in figures)
-            found[name.removeprefix("latency ")] = (mean, longest)
-    return found

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from examples.demo.replay import Answer, Replay
+from examples.demo.answers import Answer, Replay
 from examples.demo.truth import Truth
 from selavpr_core.evaluation import positives_within, recall_at
 from selavpr_core.place_map import PlaceMap
