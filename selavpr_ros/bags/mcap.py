@@ -141,7 +141,7 @@ class McapFile(ChunkedRecording):
         start, _, offset, size = unpack_from("<QQQQ", content, 0)
         if not len(MAGIC) <= offset <= offset + size <= data_end:
             raise DamagedError("the summary points outside of the file")
-        channels = frozenset(channel for channel, _ in _pairs(content, 32))
+        channels = self._shared(channel for channel, _ in _pairs(content, 32))
         self._chunks.append(Chunk(start, offset, size, channels))
 
     def _take_up_channel(self, opcode: int, content: memoryview) -> None:

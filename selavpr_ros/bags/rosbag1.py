@@ -106,7 +106,7 @@ class Rosbag1File(ChunkedRecording):
         if not counts:
             return
         self._chunks.append(
-            Chunk(_time(record.fields, b"start_time"), offset, index - offset, frozenset(counts))
+            Chunk(_time(record.fields, b"start_time"), offset, index - offset, self._shared(counts))
         )
         self._add_span(_time(record.fields, b"start_time"), _time(record.fields, b"end_time"))
         for connection, number in counts.items():

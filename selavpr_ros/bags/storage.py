@@ -87,6 +87,7 @@ class ChunkedRecording:
         self.end: int | None = None
         self._chunks: list[Chunk] = []
         self._counts: dict[int, int] = {}
+        self._channel_sets: dict[frozenset[int], frozenset[int]] = {}
 
     def counts(self) -> dict[int, int]:
         """Number of messages of each channel that has any."""
@@ -129,11 +130,16 @@ class ChunkedRecording:
         if not messages:
             return
         stamps = [message.stamp for message in messages]
-        channels = frozenset(message.channel for message in messages)
+        channels = self._shared(message.channel for message in messages)
         self._chunks.append(Chunk(min(stamps), offset, size, channels, is_run))
         for message in messages:
             self._counts[message.channel] = self._counts.get(message.channel, 0) + 1
         self._add_span(min(stamps), max(stamps))
+
+    def _shared(self, channels: Iterable[int]) -> frozenset[int]:
+        """One set for all chunks with the same channels: a long bag has very many of them."""
+        these = frozenset(channels)
+        return self._channel_sets.setdefault(these, these)
 
     def _add_span(self, start: int, end: int) -> None:
         self.start = start if self.start is None else min(self.start, start)
