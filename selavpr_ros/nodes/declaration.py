@@ -50,7 +50,7 @@ def declare_parameters(node: Node) -> dict[str, str]:
     can be mended while the node runs.
     """
     problems = {}
-    overrides = parameter_overrides(node)
+    overrides = _overrides(node)
     for parameter in PARAMETERS:
         problem = None
         if parameter.name in overrides:
@@ -66,8 +66,13 @@ def declare_parameters(node: Node) -> dict[str, str]:
     return problems
 
 
-def parameter_overrides(node: Node) -> dict[str, RosParameter]:
-    """The parameters that the user gave by file or argument, declared or not."""
+def undeclared_parameters(node: Node) -> list[str]:
+    """Names that the user gave by file or argument and that no parameter of the node has."""
+    return [name for name in _overrides(node) if not node.has_parameter(name)]
+
+
+def _overrides(node: Node) -> dict[str, RosParameter]:
+    """The parameters that the user gave, declared or not."""
     # rclpy has no public way to ask for those that nothing has declared.
     overrides: dict[str, RosParameter] = node._parameter_overrides
     return overrides

@@ -39,8 +39,8 @@ from selavpr_ros.nodes import messages
 from selavpr_ros.nodes.declaration import (
     checked_change,
     declare_parameters,
-    parameter_overrides,
     read_settings,
+    undeclared_parameters,
     with_changes,
 )
 from selavpr_ros.nodes.mailbox import Frame, Mailbox
@@ -159,7 +159,7 @@ class LocalizationNode(LifecycleNode):
         super().__init__("localization_node")
 
         self._problems = declare_parameters(self)
-        for line in unknown_parameters(parameter_overrides(self), self._parameters):
+        for line in unknown_parameters(undeclared_parameters(self)):
             self.get_logger().warning(line)
         for line in self._problems.values():
             self.get_logger().error(line)
@@ -207,7 +207,7 @@ class LocalizationNode(LifecycleNode):
             raise SelaVPRError("; ".join(self._problems.values()))
         settings = self._settings = read_settings(self)
         try:
-            if settings.publish_tf:
+            if settings.publish_tf and self._broadcaster is None:
                 self._broadcaster = transform_broadcaster(self)
             self.get_logger().info(f"loading map {settings.map!r} and its model")
             self._recognizer = Recognizer.load(settings)
@@ -235,7 +235,7 @@ class LocalizationNode(LifecycleNode):
         self._image_subscription = self.create_subscription(
             Image if raw else CompressedImage, self._topic, self._on_image, CAMERA_QOS
         )
-        if self._broadcaster is not None:
+        if self._settings.publish_tf:
             self._odometry_subscription = self.create_subscription(
                 Odometry, "odom", self._on_odometry, ODOMETRY_QOS
             )
@@ -308,7 +308,7 @@ class LocalizationNode(LifecycleNode):
         """Let go of model, map and publishers, and of the GPU's memory."""
         if self._outputs is not None:
             self._outputs.destroy()
-        self._outputs = self._recognizer = self._broadcaster = None
+        self._outputs = self._recognizer = None
         gc.collect()
         torch = sys.modules.get("torch")
         if torch is not None and torch.cuda.is_initialized():
@@ -353,7 +353,7 @@ class LocalizationNode(LifecycleNode):
     def _log_configuration(self, recognizer: Recognizer) -> None:
         values = {p.name: self.get_parameter(p.name).value for p in PARAMETERS}
         facts = self._facts(recognizer) | {"image topic": self._topic}
-        if self._broadcaster is not None:
+        if self._settings.publish_tf:
             facts["odometry topic"] = self.resolve_topic_name("odom")
         self.get_logger().info("configured:\n" + describe_settings(values, facts))
 
@@ -479,9 +479,9 @@ class LocalizationNode(LifecycleNode):
     def _broadcast(self) -> None:
         """Send map -> odom with the newest odometry's stamp, so that both are known up to there."""
         stamp, correction = self._correction.newest, self._correction.current
-        if stamp is None or correction is None or self._broadcaster is None:
-            return
         settings = self._settings
+        if stamp is None or correction is None or not settings.publish_tf:
+            return
         self._broadcaster.sendTransform(
             messages.transform(
                 messages.time_of(stamp), settings.map_frame, settings.odom_frame, correction
@@ -575,7 +575,7 @@ class LocalizationNode(LifecycleNode):
         recognizer, now = self._recognizer, self._now()
         sim_time = self.get_parameter("use_sim_time").value
         tf_problem = None
-        if self._broadcaster is not None:
+        if self._settings.publish_tf:
             tf_problem = self._odometry_problem or self._correction.problem
         situation = Situation(
             state=self._state,

@@ -229,16 +229,15 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return best if best is not None and likeness(best) >= _ALIKE else None
 
 
-def unknown_parameters(given: Iterable[str], declared: Iterable[str]) -> list[str]:
-    """One line for each given name that no parameter has, with the one that was probably meant."""
-    known = set(declared)
+def unknown_parameters(unknown: Iterable[str]) -> list[str]:
+    """One line for each name that no parameter has, with the one that was probably meant."""
     names = [parameter.name for parameter in PARAMETERS]
     lines = []
-    for name in sorted(set(given) - known):
+    for name in sorted(unknown):
         # Quality-of-service overrides are declared only when their topic comes into being.
         if name.startswith("qos_overrides."):
             continue
-        near = nearest(name, known)
+        near = nearest(name, [*names, "use_sim_time"])
         hint = f"did you mean {near}?" if near else "parameters are: " + ", ".join(names)
         lines.append(f"parameter {name} does not exist and is ignored; {hint}")
     return lines

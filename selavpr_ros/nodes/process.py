@@ -100,7 +100,8 @@ def run(
     """Make a node and spin it in the main thread until SIGINT, SIGTERM or shutdown.
 
     `make_node` does its own imports. The node has a method `close`, which stops its threads and
-    frees what it holds, and returns False where a thread did not stop in time. After a signal this
+    frees what it holds, and returns False where a thread did not stop in time; the process then
+    ends at once. After a signal this
     does not return: the process ends with code 0, after `end_within` seconds whatever happens.
 
     Returns 0; 2 after one line on stderr where ROS is not there or refuses to start (a broken
@@ -117,7 +118,8 @@ def run(
     finally:
         stop.ignore()
         for node in running:
-            node.close()
+            if not node.close():
+                end_at_once()  # a thread still uses what would be taken away now
             node.destroy_node()
         running.clear()
         node = None
@@ -127,8 +129,7 @@ def run(
         if "rclpy" in sys.modules and hasattr(sys.modules["rclpy"], "try_shutdown"):
             sys.modules["rclpy"].try_shutdown()
         if stop.signalled:
-            # With torch and CUDA in it, an interpreter takes seconds to take itself apart; and a
-            # worker that did not stop in time must not see that happen.
+            # With torch and CUDA in it, an interpreter takes seconds to take itself apart.
             end_at_once()
     return code
 

@@ -51,8 +51,12 @@ def ros_environment(domain: int) -> dict[str, str]:
 class NodeProcess:
     """localization_node in a process, with its output kept line by line."""
 
-    def __init__(self, domain: int, arguments: Sequence[str] = (), **variables: str) -> None:
-        command = [sys.executable, "-u", "-m", "selavpr_ros.nodes.localization_node"]
+    def __init__(
+        self, domain: int, arguments: Sequence[str] = (), prelude: str = "", **variables: str
+    ) -> None:
+        """Start it; `prelude` is Python that runs first, to make go wrong what never should."""
+        start = "from selavpr_ros.nodes.localization_node import main; raise SystemExit(main())"
+        command = [sys.executable, "-u", "-c", f"{prelude}\n{start}"]
         self.process = subprocess.Popen(
             [*command, "--ros-args", *arguments],
             env=ros_environment(domain) | variables,
@@ -177,6 +181,10 @@ class Probe:
         self._subscriptions[topic] = self.node.create_subscription(message_type, topic, keep, qos)
         self._executor.wake()
 
+    def listens(self, topic: str) -> bool:
+        """Whether messages of this topic are kept."""
+        return topic in self._subscriptions
+
     def unlisten(self, topic: str) -> None:
         if topic in self._subscriptions:
             self.node.destroy_subscription(self._subscriptions.pop(topic))
@@ -194,19 +202,32 @@ class Probe:
                 messages.clear()
 
     def wait_for(
-        self, topic: str, wanted: Callable[[Any], bool] = lambda message: True, why: str = ""
+        self,
+        topic: str,
+        wanted: Callable[[Any], bool] = lambda message: True,
+        doing: Callable[[], Any] = lambda: None,
+        why: str = "",
     ) -> Any:
-        """The first kept message on a topic for which `wanted` is true."""
+        """The first kept message on a topic for which `wanted` is true.
+
+        `doing` is done now, and again as long as there is no answer: what is published may be lost
+        until both sides of a topic know of each other, and nothing tells when they do.
+        """
         found: list[Any] = []
 
         def there() -> bool:
             found[:] = [m for m in self._heard[topic] if wanted(m)][:1]
             return bool(found)
 
-        with self._news:
-            assert self._news.wait_for(there, PATIENCE), (
-                f"nothing {why} on {topic}; last: {self._heard[topic][-1:]}"
-            )
+        deadline = time.monotonic() + PATIENCE
+        while not found:
+            doing()
+            with self._news:
+                self._news.wait_for(there, min(1.0, PATIENCE))
+                late = time.monotonic() > deadline
+                assert found or not late, (
+                    f"nothing {why} on {topic}; last: {self._heard[topic][-1:]}"
+                )
         return found[0]
 
     # Publishing
@@ -331,12 +352,12 @@ class RemoteNode:
         response = self.probe.call(self.topic("pause"), SetBool, SetBool.Request(data=paused))
         return response.success, response.message
 
-    def wait_for_status(self, pattern: str) -> Any:
-        """The next diagnostic status of this node whose message matches."""
+    def wait_for_status(self, pattern: str, doing: Callable[[], Any] = lambda: None) -> Any:
+        """The next diagnostic status of this node whose message matches; see Probe.wait_for."""
         name = f"{self.name.lstrip('/')}: localization"
 
         def matches(array: Any) -> bool:
             return any(s.name == name and re.search(pattern, s.message) for s in array.status)
 
-        array = self.probe.wait_for("/diagnostics", matches, f"like {pattern!r}")
+        array = self.probe.wait_for("/diagnostics", matches, doing, f"like {pattern!r}")
         return next(s for s in array.status if s.name == name)

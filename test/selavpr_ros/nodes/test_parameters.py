@@ -101,13 +101,14 @@ def test_nearest_name(written: str, meant: str | None) -> None:
 
 
 def test_unknown_parameters_are_named_with_the_nearest() -> None:
-    given = ["map", "thresold", "zzz", "qos_overrides./image.subscription.depth", "use_sim_time"]
-    lines = unknown_parameters(given, [*TABLE, "use_sim_time"])
-    assert len(lines) == 2
-    assert lines[0] == (
+    unknown = ["zzz", "thresold", "qos_overrides./image.subscription.depth", "sim_time"]
+    lines = unknown_parameters(unknown)
+    assert len(lines) == 3
+    assert lines[0].endswith("did you mean use_sim_time?")
+    assert lines[1] == (
         "parameter thresold does not exist and is ignored; did you mean similarity_threshold?"
     )
-    assert lines[1].startswith("parameter zzz does not exist and is ignored; parameters are: map, ")
+    assert lines[2].startswith("parameter zzz does not exist and is ignored; parameters are: map, ")
 
 
 def test_configuration_as_one_block() -> None:
