@@ -34,11 +34,13 @@ from examples.demo.errors import DemoError
 from examples.demo.topics import Topics
 from selavpr_ros.bags import BagReader, stamp_of
 from selavpr_ros.nodes.messages import CANDIDATE_FIELDS, stamp_nanoseconds
+from selavpr_ros.nodes.parameters import Settings
 
 NODE = "/localization_node"
 _START = 60.0  # seconds that the node's process has to offer its services
 _CONFIGURE = 600.0  # to load weights and map; a large model on a slow disk takes long
 _ANSWER = 120.0  # to answer one frame
+_POSE = 5.0  # for a pose after its candidates
 _LOST = 2.5  # after which a frame that the node has not counted is sent again
 
 
@@ -60,14 +62,15 @@ def play(
         topic = topics.image_in(reader)
         info = reader.topics[topic]
         compressed = info.type == "sensor_msgs/msg/CompressedImage"
+        if threshold is None:
+            threshold = Settings().similarity_threshold
         parameters: dict[str, Any] = {
             "map": str(map_path.resolve()),
             "image_transport": "compressed" if compressed else "raw",
+            "similarity_threshold": threshold,
         }
-        if threshold is not None:
-            parameters["similarity_threshold"] = threshold
         chosen = set(np.linspace(0, info.count - 1, min(frames, info.count)).round().astype(int))
-        with _node(parameters, topic, compressed, folder) as process, _player() as player:
+        with _node(parameters, topic, compressed, folder) as process, _player(threshold) as player:
             player.begin(process, folder / "node.log", topic, compressed)
             answers = []
             for number, (_, bag_stamp, message) in enumerate(reader.messages({topic})):
@@ -97,11 +100,11 @@ def _node(
 
 
 @contextmanager
-def _player() -> Iterator[_Player]:
+def _player(threshold: float) -> Iterator[_Player]:
     # Ctrl-C must unwind this program: rclpy's own handlers would only end its context.
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
-        player = _Player()
+        player = _Player(threshold)
         try:
             yield player
         finally:
@@ -113,7 +116,8 @@ def _player() -> Iterator[_Player]:
 class _Player:
     """Sends images and collects what the node publishes about each of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, threshold: float) -> None:
+        self._threshold = threshold
         self.node = rclpy.create_node("demo_player")
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self.node)
@@ -199,8 +203,9 @@ class _Player:
         points = np.frombuffer(bytes(cloud.data), CANDIDATE_FIELDS)
         places = tuple(int(place) for place in points["place_id"])
         similarities = tuple(float(score) for score in points["score"])
-        # The pose is published before the candidates, but on a topic of its own.
-        self._spin_until(lambda: stamp in self._poses, 0.2)
+        if similarities[0] >= self._threshold:
+            # The pose is published before the candidates, but on a topic of its own.
+            self._spin_until(lambda: stamp in self._poses, _POSE)
         pose = self._poses.pop(stamp, None)
         if pose is None:
             return Answer(
