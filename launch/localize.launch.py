@@ -41,13 +41,12 @@ PARAMETERS = {
 
 def given_parameters(context: LaunchContext) -> dict:
     """Return the parameters whose argument is not empty; the file has the others."""
-    given = {}
-    for name, kind in PARAMETERS.items():
-        text = LaunchConfiguration(name).perform(context)
-        if text:
-            # Typed, or a map called 2024 would arrive as a number.
-            given[name] = ParameterValue(text, value_type=kind)
-    return given
+    return {
+        # Typed, or a map called 2024 would arrive as a number.
+        name: ParameterValue(LaunchConfiguration(name), value_type=kind)
+        for name, kind in PARAMETERS.items()
+        if LaunchConfiguration(name).perform(context)
+    }
 
 
 def localization(context: LaunchContext) -> list:
