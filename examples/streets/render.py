@@ -505,13 +505,18 @@ class _Ground:
             cv2.fillPoly(kinds, [pixels], order.index(material), cv2.LINE_8, 4)
 
         depth = 1 / np.maximum(inverse_depth[top:], 1 / FAR)
-        x, y = np.arange(camera.width, dtype=np.float32), np.arange(top, camera.height)
-        rays = camera.rotation.T @ from_image
+        x = np.arange(camera.width, dtype=np.float32)
+        y = np.arange(top, camera.height, dtype=np.float32)
+        rays = (camera.rotation.T @ from_image).astype(np.float32)
         east = (rays[0, 0] * x + rays[0, 2])[None, :] + (rays[0, 1] * y)[:, None]
         north = (rays[1, 0] * x + rays[1, 2])[None, :] + (rays[1, 1] * y)[:, None]
         scale = np.float32(_TILE / _TILE_METRES)
-        column = np.mod((east * depth + camera.x) * scale, _TILE).astype(np.float32)
-        row = np.mod((north * depth + camera.y) * scale, _TILE).astype(np.float32)
+        # The tile repeats, so the camera's own place counts by its remainder alone.
+        column = (east * depth + np.float32(camera.x % _TILE_METRES)) * scale
+        row = (north * depth + np.float32(camera.y % _TILE_METRES)) * scale
+        # OpenCV wraps one pixel after the other, numpy all at once.
+        column -= _TILE * np.floor(column / _TILE)
+        row -= _TILE * np.floor(row / _TILE)
         fine, broad = np.exp(-((depth / 11) ** 2)), np.exp(-((depth / 45) ** 2))
         gain = np.empty(shape, np.float32)
         for number, tile in enumerate(self._details):
