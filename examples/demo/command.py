@@ -279,10 +279,14 @@ def _say_what_next(
         ("the node's log", folder / "node.log"),
     ):
         voice.say(f"{what:<24}{where}")
+    # The environment of `make demo` is not on a newcomer's PATH.
+    selavpr = "selavpr"
+    if shutil.which(selavpr) is None:
+        selavpr = os.path.relpath(Path(sys.executable).parent / selavpr)
     voice.say("next:")
     for command, meaning in (
-        (f"selavpr map info {map_path}", "what is in the map"),
-        (f"selavpr query {map_path} PHOTO.jpg", "where a photo was taken"),
+        (f"{selavpr} map info {map_path}", "what is in the map"),
+        (f"{selavpr} query {map_path} PHOTO.jpg", "where a photo was taken"),
         ("make demo BAG=... QUERY=...", "the same with two bags of your own"),
     ):
         voice.say(f"  {command}\n      {meaning}")
