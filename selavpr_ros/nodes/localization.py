@@ -7,14 +7,13 @@ active        images are taken in, localized by a worker thread, and published
 
 from __future__ import annotations
 
-import functools
 import gc
 import logging
 import sys
+import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,11 +23,9 @@ from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType, JumpThreshold, TimeJump
 from rclpy.duration import Duration
-from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter as RosParameter
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.task import Future
 from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import SetBool, Trigger
 
@@ -36,6 +33,7 @@ from selavpr_core.errors import SelaVPRError
 from selavpr_ros.errors import ImageError
 from selavpr_ros.images import to_rgb
 from selavpr_ros.nodes import messages
+from selavpr_ros.nodes.callers import Answer, Callers
 from selavpr_ros.nodes.declaration import (
     checked_change,
     declare_parameters,
@@ -43,6 +41,7 @@ from selavpr_ros.nodes.declaration import (
     undeclared_parameters,
     with_changes,
 )
+from selavpr_ros.nodes.log_handler import RosLogHandler
 from selavpr_ros.nodes.mailbox import Frame, Mailbox
 from selavpr_ros.nodes.monitor import Level, Monitor, Situation, Status
 from selavpr_ros.nodes.odometry import OdomCorrection, PlanarPose
@@ -57,6 +56,7 @@ from selavpr_ros.nodes.parameters import (
 from selavpr_ros.nodes.recognizer import Recognizer
 from selavpr_ros.nodes.timing import describe_seconds
 from selavpr_ros.nodes.transforms import transform_broadcaster
+from selavpr_ros.nodes.transitions import answering, survive_impossible_transitions
 from selavpr_ros.nodes.worker import Worker
 
 # The newest image is all that matters, and a camera may be reliable or not: this hears both.
@@ -72,8 +72,6 @@ DIAGNOSTICS_PERIOD = 1.0  # s
 WORKER_STOP = 2.5  # s to wait for the frame in work when the process ends
 OLDEST_IMAGE = 60.0  # s; an older stamp was taken by another clock
 
-Transition = Callable[["LocalizationNode", LifecycleState], TransitionCallbackReturn]
-
 
 @dataclass(frozen=True)
 class _Result:
@@ -85,56 +83,12 @@ class _Result:
     in_map: PlanarPose | None
 
 
-@dataclass(frozen=True)
-class _Caller:
-    """Somebody who asked to be relocalised waits for a frame with a number above `after`."""
-
-    after: int
-    since: float  # monotonic, s
-    answer: Future
-
-
-class _RosLogHandler(logging.Handler):
-    """Hands what the library logs, such as the warning about untrained weights, to ROS."""
-
-    def __init__(self, logger: Any) -> None:
-        super().__init__()
-        self._logger = logger
-
-    def emit(self, record: logging.LogRecord) -> None:
-        text = record.getMessage()
-        if record.levelno >= logging.ERROR:
-            self._logger.error(text)
-        elif record.levelno >= logging.WARNING:
-            self._logger.warning(text)
-        else:
-            self._logger.info(text)
-
-
-def _transition(change: Transition) -> Transition:
-    """Make a transition answer every error: rclpy would swallow it without a word."""
-
-    @functools.wraps(change)
-    def answering(node: LocalizationNode, state: LifecycleState) -> TransitionCallbackReturn:
-        try:
-            return change(node, state)
-        except SelaVPRError as error:
-            node.fail(str(error))
-            return TransitionCallbackReturn.FAILURE
-        except Exception as error:  # outermost frame: beyond it the error would be lost
-            node.fail(f"{change.__name__} failed: {type(error).__name__}: {error}")
-            node.get_logger().error(traceback.format_exc())
-            return TransitionCallbackReturn.ERROR
-
-    return answering
-
-
 class LocalizationNode(LifecycleNode):
     """Localizes camera images in a place map (topics, services and parameters: docs/node.md).
 
     Callbacks, services and transitions run in the executor's one thread; the worker's thread
     localizes and publishes. What both touch is the mailbox, the monitor, `_results`, and values
-    that are replaced as a whole (`_recognizer`, `_settings`).
+    that are replaced as a whole: `_settings` at any time, `_recognizer` between two frames.
     """
 
     def __init__(self) -> None:
@@ -147,9 +101,10 @@ class LocalizationNode(LifecycleNode):
         self._outputs: Outputs | None = None
         self._mailbox: Mailbox[Any] = Mailbox()
         self._worker: Worker[Any] | None = None
+        self._between_frames = threading.Lock()
         self._monitor = Monitor()
         self._results: deque[_Result] = deque()
-        self._callers: list[_Caller] = []
+        self._callers = Callers()
         self._image_subscription: Any = None
         self._odometry_subscription: Any = None
         self._broadcaster: Any = None
@@ -165,7 +120,7 @@ class LocalizationNode(LifecycleNode):
             self.get_logger().error(line)
         self.add_on_set_parameters_callback(self._on_set_parameters)
 
-        self._log_handler = _RosLogHandler(self.get_logger())
+        self._log_handler = RosLogHandler(self.get_logger())
         logging.getLogger("selavpr_core").addHandler(self._log_handler)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", DIAGNOSTICS_QOS)
         # A simulated clock may stand still, and diagnostics must say so.
@@ -190,12 +145,12 @@ class LocalizationNode(LifecycleNode):
             self._on_relocalize,
             callback_group=ReentrantCallbackGroup(),
         )
-        self._survive_impossible_transitions()
+        survive_impossible_transitions(self)
         self.get_logger().info("unconfigured: configure and activate it to localize")
 
     # Transitions
 
-    @_transition
+    @answering
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load map and weights.
 
@@ -220,7 +175,7 @@ class LocalizationNode(LifecycleNode):
         self._log_configuration(self._recognizer)
         return TransitionCallbackReturn.SUCCESS
 
-    @_transition
+    @answering
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Publish the map's places, start the worker, subscribe. Always SUCCESS."""
         super().on_activate(state)
@@ -229,7 +184,7 @@ class LocalizationNode(LifecycleNode):
         self._correction.reset()
         self._announced = None
         self._mailbox = Mailbox()
-        self._worker = Worker(self._mailbox, self._localize, self._note_failure)
+        self._worker = Worker(self._mailbox, self._work, self._note_failure)
         outputs.publish_map(recognizer.place_map, self._settings)
         raw = self._settings.image_transport == "raw"
         self._image_subscription = self.create_subscription(
@@ -243,7 +198,7 @@ class LocalizationNode(LifecycleNode):
         self.get_logger().info(f"active: waiting for images on {self._topic}")
         return TransitionCallbackReturn.SUCCESS
 
-    @_transition
+    @answering
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe and wait for the frame in work. Always SUCCESS."""
         self._stop("the node was deactivated")
@@ -251,14 +206,14 @@ class LocalizationNode(LifecycleNode):
         super().on_deactivate(state)
         return TransitionCallbackReturn.SUCCESS
 
-    @_transition
+    @answering
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free model and map. Always SUCCESS."""
         self._free()
         self._state = "unconfigured"
         return TransitionCallbackReturn.SUCCESS
 
-    @_transition
+    @answering
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop and free everything from whatever state. Always SUCCESS."""
         self._stop("the node was shut down")
@@ -266,7 +221,7 @@ class LocalizationNode(LifecycleNode):
         self._state = "finalized"
         return TransitionCallbackReturn.SUCCESS
 
-    @_transition
+    @answering
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop and free everything. SUCCESS: unconfigured, and may be configured again."""
         self._stop("the node failed")
@@ -301,7 +256,7 @@ class LocalizationNode(LifecycleNode):
         stopped = self._worker is None or self._worker.stop(timeout)
         self._worker = None
         self._results.clear()
-        self._answer_callers(False, reason)
+        self._callers.answer_all(Answer(False, reason))
         return stopped
 
     def _free(self) -> None:
@@ -319,26 +274,6 @@ class LocalizationNode(LifecycleNode):
         assert self._outputs is not None
         assert self._recognizer is not None
         return self._outputs, self._recognizer
-
-    def _survive_impossible_transitions(self) -> None:
-        """Answer a request for a transition that the state does not have with success=False.
-
-        rclpy raises there, out of the executor: one mistyped `ros2 lifecycle set` would end the
-        node.
-        """
-        service = next(s for s in self.services if s.srv_name.endswith("/change_state"))
-        change_state = service.callback
-
-        def answered(request: Any, response: Any) -> Any:
-            try:
-                return change_state(request, response)
-            except rclpy_implementation.RCLError:
-                wanted = request.transition.label or f"transition {request.transition.id}"
-                self.get_logger().error(f"a node that is {self._state} cannot do {wanted!r}")
-                response.success = False
-                return response
-
-        service.callback = answered
 
     # Parameters
 
@@ -399,7 +334,7 @@ class LocalizationNode(LifecycleNode):
                 self._correction.add_pose(result.stamp, result.in_map)
                 self._broadcast()
             found = isinstance(result.outcome, Localized)
-            self._answer_callers(found, str(result.outcome), result.number)
+            self._callers.answer(result.number, Answer(found, str(result.outcome)))
         status = self._status()
         if self._announce(status):
             self._publish_status(status)
@@ -410,8 +345,13 @@ class LocalizationNode(LifecycleNode):
 
     # Images, in the worker's thread
 
+    def _work(self, frame: Frame[Any]) -> None:
+        """Localize one image; the map does not change meanwhile."""
+        with self._between_frames:
+            self._localize(frame)
+
     def _localize(self, frame: Frame[Any]) -> None:
-        """Localize one image and publish what came of it."""
+        """Publish what came of one image, and hand it over to the executor's thread."""
         started = time.perf_counter()
         outputs, recognizer = self._loaded()
         settings, message = self._settings, frame.item
@@ -508,8 +448,10 @@ class LocalizationNode(LifecycleNode):
             response.message = f"{error}; still using {self._recognizer.place_map.path}"
             self.get_logger().error(response.message)
             return response
-        self._recognizer = recognizer
-        self._forget()
+        with self._between_frames:
+            self._on_results()
+            self._recognizer = recognizer
+            self._forget()
         if self._state == "active":
             self._outputs.publish_map(recognizer.place_map, self._settings)
         response.success = True
@@ -539,9 +481,8 @@ class LocalizationNode(LifecycleNode):
             return response
         self._forget()
         self._mailbox.clear()
-        caller = _Caller(self._mailbox.received, time.monotonic(), Future())
-        self._callers.append(caller)
-        response.success, response.message = await caller.answer
+        received = self._mailbox.received
+        response.success, response.message = await self._callers.wait(received, time.monotonic())
         return response
 
     def _forget(self) -> None:
@@ -549,31 +490,13 @@ class LocalizationNode(LifecycleNode):
         self._correction.forget()
         self._monitor.forget_outcome()
 
-    def _answer_callers(self, found: bool, text: str, number: int | None = None) -> None:
-        """Answer those who waited for the frame of this number; None answers all."""
-        waiting = []
-        for caller in self._callers:
-            if number is None or number > caller.after:
-                caller.answer.set_result((found, text))
-            else:
-                waiting.append(caller)
-        self._callers = waiting
-
-    def _give_up_on_silent_camera(self) -> None:
-        """Answer those for whom no image came in time; one that is in work is waited for."""
-        timeout = self._settings.image_timeout
-        latest = time.monotonic() - timeout
-        if any(c.since <= latest and self._mailbox.received <= c.after for c in self._callers):
-            self._answer_callers(
-                False, f"no image on {self._topic} for {describe_seconds(timeout)}"
-            )
-
     # Diagnostics
 
     def _status(self) -> Status:
         """The present state in words and figures."""
         recognizer, now = self._recognizer, self._now()
         sim_time = self.get_parameter("use_sim_time").value
+        silent = self._monitor.silence(now) >= self._settings.image_timeout
         tf_problem = None
         if self._settings.publish_tf:
             tf_problem = self._odometry_problem or self._correction.problem
@@ -583,7 +506,7 @@ class LocalizationNode(LifecycleNode):
             paused=self._paused,
             topic=self._topic,
             timeout=self._settings.image_timeout,
-            camera_hint=self._camera_hint(),
+            camera_hint=self._camera_hint() if silent else "",
             clock_missing=sim_time and now == 0,
             untrained=recognizer is not None and not recognizer.describer.pretrained,
             transform_problem=tf_problem,
@@ -608,7 +531,11 @@ class LocalizationNode(LifecycleNode):
         """Publish diagnostics; called once a second and on change."""
         status = status or self._status()
         self._announce(status)
-        self._give_up_on_silent_camera()
+        timeout = self._settings.image_timeout
+        waited = f"no image on {self._topic} for {describe_seconds(timeout)}"
+        self._callers.give_up(
+            self._mailbox.received, time.monotonic() - timeout, Answer(False, waited)
+        )
         stamp = self.get_clock().now().to_msg()
         name = f"{self.get_fully_qualified_name().lstrip('/')}: localization"
         self._diagnostics.publish(messages.diagnostics(stamp, name, status))
