@@ -66,6 +66,7 @@ setup(
         ],
         "test": [
             "catkin_pkg",
+            "colcon-common-extensions",
             "hypothesis",
             "mcap",
             "mypy",
