@@ -73,6 +73,7 @@ setup(
             "psutil",
             "pytest",
             "pytest-xdist",
+            "pyyaml",
             "ruff",
         ],
     },

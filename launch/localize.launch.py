@@ -4,7 +4,6 @@
 
 The arguments that a user leaves empty keep the values of the parameter file.
 """
-# ruff: noqa: I001  (ruff takes the library `launch` for this folder)
 
 from pathlib import Path
 
