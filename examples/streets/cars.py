@@ -128,7 +128,7 @@ def _strip(kind: Kind, colour: int, strip: int) -> Texture:
     def painter() -> tuple[Image, None]:
         wide = round(WIDTHS[kind] * _SCALE)
         high = max(8, round(float(np.hypot(x1 - x0, z1 - z0)) * _SCALE))
-        image = np.full((high, wide, 3), paint, np.uint8)
+        image: NDArray[np.uint8] = np.full((high, wide, 3), paint, np.uint8)
         if _is_glass(kind, strip):
             image[:] = shade(paint, 0.85)
             edge = round(0.1 * _SCALE)
@@ -175,7 +175,7 @@ def _side(kind: Kind, colour: int, mirrored: bool) -> Texture:
     def painter() -> tuple[Image, None]:
         top = float(profile[:, 1].max()) + 0.02
         wide, high = round(float(profile[-1, 0]) * _SCALE), round(top * _SCALE)
-        image = np.zeros((high, wide, 4), np.uint8)
+        image: NDArray[np.uint8] = np.zeros((high, wide, 4), np.uint8)
 
         def pixels(points: NDArray[np.float64]) -> NDArray[np.int32]:
             scaled = np.stack([points[:, 0] * _SCALE, high - points[:, 1] * _SCALE], axis=1)

@@ -126,7 +126,8 @@ class Renderer:
             gain = above * np.asarray(light.sky_light, np.float32)
             sun = facing * np.asarray(light.sun_light, np.float32)
             if surface.takes_shadows and facing > 0:
-                shade = shadows.on_surface(surface, self.world.walls, light, image.shape[:2])
+                size = (image.shape[0], image.shape[1])
+                shade = shadows.on_surface(surface, self.world.walls, light, size)
                 gain = gain + sun * (1 - shade[..., None])
             else:
                 gain = gain + sun

@@ -97,8 +97,8 @@ def sunlit(points: Points, walls: Points, light: Light) -> NDArray[np.bool_]:
     if not light.casts_shadows or len(walls) == 0:
         return np.full(len(points), light.casts_shadows)
     origin, u, v = walls[:, 0], walls[:, 1] - walls[:, 0], walls[:, 3] - walls[:, 0]
-    normal = np.cross(u, v)
-    slope = normal @ light.to_sun
+    normal: Points = np.asarray(np.cross(u, v), np.float64)
+    slope: Points = normal @ light.to_sun
     usable = np.abs(slope) > 1e-9
     origin, u, v, normal, slope = (x[usable] for x in (origin, u, v, normal, slope))
     for start in range(0, len(points), 64):
