@@ -10,7 +10,8 @@ BAG ?=
 QUERY ?=
 WEIGHTS ?=
 
-READY := $(VENV)/.ready
+# One stamp for each kind of environment: sourcing a ROS makes it anew, and so does leaving it.
+READY := $(VENV)/.ready-$(or $(ROS_DISTRO),wheels)
 RUN := $(VENV)/bin/python
 DEMO_OPTIONS = $(if $(BAG),--bag "$(BAG)") $(if $(QUERY),--query "$(QUERY)") \
 	$(if $(WEIGHTS),--weights "$(WEIGHTS)")
@@ -34,6 +35,7 @@ env: $(READY)
 
 $(READY): setup.py constraints.txt environment.sh
 	VENV="$(VENV)" PYTHON="$(PYTHON)" bash environment.sh
+	rm -f "$(VENV)"/.ready-*
 	touch $@
 
 clean:
