@@ -249,7 +249,10 @@ def _aligned(
     shares = np.clip(spacings / durations, 0.0, 1.0)
 
     times = (stamps - start) * NANOSECONDS
-    grid = np.arange(0.0, times[-1] + 1.0)
+    # Whole seconds around the samples alone: one sample may be decades off, from a robot whose
+    # clock was not set yet.
+    seconds = np.floor(times)
+    grid = np.unique(np.concatenate([seconds, seconds + 1.0]))
     corrections = np.full(len(grid), np.nan)
     certainty = np.full(len(grid), np.nan)
     for i, time in enumerate(grid):

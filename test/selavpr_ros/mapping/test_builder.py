@@ -708,3 +708,22 @@ def test_one_recording_in_three_containers_gives_one_map(
 def test_a_bag_without_camera_says_what_is_missing(tmp_path: Path, shared: Path) -> None:
     with pytest.raises(BagError, match=r"no image topic.*/fix"):
         build_map([shared / "data" / "bags" / "husky_navsat_mcap"], tmp_path / "map", grey())
+
+
+@pytest.mark.parametrize("kind", ["odometry", "poses", "imu", "fixes"])
+@pytest.mark.parametrize("far", [12 * SECOND, 2_000_000_000 * SECOND])
+def test_one_message_from_before_the_clock_was_set_does_no_harm(
+    tmp_path: Path, kind: str, far: int
+) -> None:
+    if kind == "fixes":
+        extra = {"fixes": [(far, *ORIGIN, 40.0, 1.0, 0), *fixes(10)]}
+    elif kind == "imu":
+        extra = {"imu": [(far, 0.3), *((at(t / 10), 0.3) for t in range(101))]}
+    else:
+        moves = ((at(t / 10), 0.42 * t, 0.0, 0.0) for t in range(101))
+        extra = {kind: [(far, 0.0, 0.0, 0.0), *moves]}
+    summary = build_map([drive(tmp_path / "drive", **extra)], tmp_path / "map", grey())
+    assert summary.kept == 21
+    source = {"fixes": "track", "imu": "imu"}.get(kind, "pose")
+    # A fix years after the last image says nothing of where that one was going.
+    assert summary.bags[0].headings[source] >= (20 if kind == "fixes" else 21)

@@ -421,3 +421,33 @@ def test_wheel_odometry_and_an_imu_agree_with_each_other_and_with_the_track(shar
         allowed = 2 * np.hypot(table[:, i + 1], table[:, j + 1])
         assert np.median(difference[known]) < median
         assert (difference < allowed)[known].mean() > 0.9
+
+
+@pytest.mark.parametrize("stamp", [12 * SECOND, 2**32 * SECOND])
+@pytest.mark.parametrize("align", ["poses", "orientations"])
+def test_a_stamp_decades_off_costs_nothing(align: str, stamp: int) -> None:
+    """A robot without a clock of its own starts in 1970, until the time comes by network."""
+    of = drive(30, turn=lambda t: 0.05)
+    track = gps(of)
+    place = 0 if stamp < START else len(of.times)
+    if align == "poses":
+        good = odometry(of)
+        columns = [np.insert(column, place, 0.0, axis=0) for column in good[1:5]]
+        with_far = Poses(np.insert(good.stamps, place, stamp), *columns, "odom")
+        expected, found = align_poses(good, track), align_poses(with_far, track)
+    else:
+        level = imu(of)
+        oriented = Orientations(
+            np.insert(level.stamps, place, stamp),
+            np.insert(level.quaternions, place, LEVEL, axis=0),
+            np.insert(level.yaw_sigmas, place, math.nan),
+        )
+        expected = align_orientations(level, track, DATUM)
+        found = align_orientations(oriented, track, DATUM)
+    assert expected is not None
+    assert found is not None
+    assert not math.isfinite(found.at(stamp, 2.5).heading)
+    for t in range(1, 30):
+        one, other = expected.at(int(ns(t)), 2.5), found.at(int(ns(t)), 2.5)
+        assert abs(float(wrap(one.heading - other.heading))) < math.radians(1)
+        assert other.sigma == pytest.approx(one.sigma, rel=0.1)
