@@ -91,7 +91,8 @@ class Headings:
 
 def wrap(angle: NDArray[np.float64] | float) -> NDArray[np.float64]:
     """Return the same direction in (-pi, pi]."""
-    return -((np.pi - np.asarray(angle)) % (2 * np.pi) - np.pi)
+    with np.errstate(invalid="ignore"):  # some versions of NumPy warn of NaN here
+        return -((np.pi - np.asarray(angle)) % (2 * np.pi) - np.pi)
 
 
 def direction_of_travel(track: Track, stamp: int) -> Heading:

@@ -451,3 +451,9 @@ def test_a_stamp_decades_off_costs_nothing(align: str, stamp: int) -> None:
         one, other = expected.at(int(ns(t)), 2.5), found.at(int(ns(t)), 2.5)
         assert abs(float(wrap(one.heading - other.heading))) < math.radians(1)
         assert other.sigma == pytest.approx(one.sigma, rel=0.1)
+
+
+def test_an_unknown_heading_wraps_without_a_warning() -> None:
+    with np.errstate(invalid="raise"):  # NumPy 1.21 warns of a remainder of NaN
+        assert math.isnan(float(wrap(math.nan)))
+        assert math.isnan(float(wrap(math.inf)))
