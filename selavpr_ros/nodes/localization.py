@@ -411,9 +411,15 @@ class LocalizationNode(LifecycleNode):
                 f"{settings.odom_frame!r}: set odom_frame and base_frame"
             )
             return
+        try:
+            pose = messages.planar_pose(message.pose.pose)
+        except ValueError as error:
+            # One such pose would make every transform after it nan, and tf2 drops those.
+            self._odometry_problem = f"odometry cannot be used: {error}"
+            return
         self._odometry_problem = None
         stamp = messages.stamp_nanoseconds(message.header.stamp)
-        self._correction.add_odometry(stamp, messages.planar_pose(message.pose.pose))
+        self._correction.add_odometry(stamp, pose)
         self._broadcast()
 
     def _broadcast(self) -> None:

@@ -26,7 +26,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from selavpr_core.geodesy import Datum
 from selavpr_ros.nodes.monitor import Status
-from selavpr_ros.nodes.odometry import PlanarPose, quaternion_yaw
+from selavpr_ros.nodes.odometry import PlanarPose, pose_problem, quaternion_yaw
 from selavpr_ros.nodes.pose_estimate import PoseEstimate, yaw_quaternion
 
 if TYPE_CHECKING:
@@ -229,9 +229,15 @@ def transform(stamp: Time, parent: str, child: str, pose: PlanarPose) -> Transfo
 
 
 def planar_pose(pose: Pose) -> PlanarPose:
-    """Position and yaw of a geometry_msgs/Pose."""
+    """Position and yaw of a geometry_msgs/Pose.
+
+    Raises ValueError where a number is not finite or the quaternion is not of unit norm.
+    """
     q = pose.orientation
     p = pose.position
+    problem = pose_problem((p.x, p.y, p.z), (q.x, q.y, q.z, q.w))
+    if problem is not None:
+        raise ValueError(problem)
     return PlanarPose(p.x, p.y, p.z, quaternion_yaw(q.x, q.y, q.z, q.w))
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 KEPT = 10_000_000_000  # ns of odometry that are remembered: longer than any inference takes
 WIDEST_GAP = 1_000_000_000  # ns between two odometry messages that may be interpolated across
+NORM_TOLERANCE = 1e-2  # of a quaternion's norm: rounding is far less, an unset one far more
 
 
 class PlanarPose(NamedTuple):
@@ -24,8 +25,20 @@ class PlanarPose(NamedTuple):
 
 
 def quaternion_yaw(x: float, y: float, z: float, w: float) -> float:
-    """Yaw in radians of a unit quaternion, as the last of the z-y-x Euler angles (REP-103)."""
-    return math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
+    """Yaw in radians, as the last of the z-y-x Euler angles (REP-103); any norm but zero."""
+    return math.atan2(2.0 * (w * z + x * y), w * w + x * x - y * y - z * z)
+
+
+def pose_problem(
+    position: tuple[float, float, float], quaternion: tuple[float, float, float, float]
+) -> str | None:
+    """Why a position in metres and a quaternion (x, y, z, w) are no pose; None where they are."""
+    if not all(math.isfinite(value) for value in (*position, *quaternion)):
+        return "its position or orientation is not finite"
+    norm = math.hypot(*quaternion)
+    if abs(norm - 1.0) > NORM_TOLERANCE:
+        return f"its orientation has norm {norm:.2f} instead of 1"
+    return None
 
 
 class OdometryBuffer:

@@ -706,6 +706,11 @@ def test_namespace_remaps_simulated_time_and_transform(
         node.wait_for_status(
             "no transform: .*'wheel_odom'.*set odom_frame", lambda: probe.publish(wheels, other)
         )
+        lost = odometry_message(1000, math.nan, 0.0)
+        node.wait_for_status(
+            "no transform: odometry cannot be used: .* not finite",
+            lambda: probe.publish(wheels, lost),
+        )
         # The same place, with odometry on both sides of the image's stamp.
         for seconds, x in ((1001, 3.0), (1003, 5.0)):
             probe.publish(wheels, odometry_message(seconds, x, math.pi / 2))

@@ -160,3 +160,32 @@ def test_planar_pose_of_a_message() -> None:
     pose.position.x = 4.0
     pose.orientation.z, pose.orientation.w = math.sin(0.3), math.cos(0.3)
     assert messages.planar_pose(pose) == pytest.approx((4.0, 0.0, 0.0, 0.6))
+
+
+def test_planar_pose_of_a_quaternion_that_is_nearly_a_unit() -> None:
+    pose = Pose()
+    pose.orientation.z, pose.orientation.w = 1.005 * math.sin(0.3), 1.005 * math.cos(0.3)
+    assert messages.planar_pose(pose).yaw == pytest.approx(0.6)
+    pose.orientation.z, pose.orientation.w = 1.005 * math.sin(1.5), 1.005 * math.cos(1.5)
+    assert messages.planar_pose(pose).yaw == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(
+    ("field", "changes", "problem"),
+    [
+        ("position", {"y": math.nan}, "not finite"),
+        ("position", {"z": math.inf}, "not finite"),
+        ("orientation", {"x": math.nan}, "not finite"),
+        ("orientation", {"w": 0.0}, "norm 0.00 instead of 1"),
+        ("orientation", {"w": 0.98}, "norm 0.98 instead of 1"),
+        ("orientation", {"z": 1.0}, "norm 1.41 instead of 1"),
+    ],
+)
+def test_no_planar_pose_of_what_is_no_pose(
+    field: str, changes: dict[str, float], problem: str
+) -> None:
+    pose = Pose()
+    for name, value in changes.items():
+        setattr(getattr(pose, field), name, value)
+    with pytest.raises(ValueError, match=problem):
+        messages.planar_pose(pose)
