@@ -73,17 +73,22 @@ def merge_maps(sources: Sequence[Path | str], output: Path | str) -> PlaceMap:
     manifests = [read_manifest(path) for path in paths]
     _check_mergeable(paths, manifests)
     output = Path(output)
+    # An empty folder is filled, not replaced: a shell may stand in it, or a disk be mounted there.
+    fill = output.is_dir()
+    work = output / ".merging" if fill else output.with_name(f".{output.name}.merging")
     with write_errors_named(output):
-        if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+        if output.exists() and not (fill and not set(output.iterdir()) - {work}):
             raise MapError(f"{output} exists already: give the merged map another name")
-        work = output.with_name(f".{output.name}.merging")
         make_folder(work)
         lock = lock_folder(work)
         try:
             _clear(work)  # what a killed merge left
             _write_merged(work, paths, manifests)
-            os.replace(work, output)
-            sync_folder(output.parent)
+            if fill:
+                _move_into(output, work)
+            else:
+                os.replace(work, output)
+                sync_folder(output.parent)
         except BaseException:
             shutil.rmtree(work, ignore_errors=True)
             raise
@@ -138,6 +143,24 @@ def _write_merged(work: Path, paths: list[Path], manifests: list[Manifest]) -> N
                     _adopt(path / info.thumbnails.file, work, stored_thumbnails)
             merged.append(replace(info, name=name, data=stored, thumbnails=stored_thumbnails))
     write_manifest(work, Manifest(model, datum, tuple(merged)), work / f"{MANIFEST_NAME}.new")
+
+
+def _move_into(output: Path, work: Path) -> None:
+    """Move a finished map into the folder around it, the manifest last: it makes it a map."""
+    moved: list[Path] = []
+    try:
+        for folder in (SEGMENT_FOLDER, THUMBNAIL_FOLDER):
+            if (work / folder).exists():
+                moved.append(output / folder)
+                os.replace(work / folder, output / folder)
+        sync_folder(output)
+        publish(work / MANIFEST_NAME, output / MANIFEST_NAME)
+    except BaseException:
+        if not (output / MANIFEST_NAME).exists():
+            for folder_path in moved:
+                shutil.rmtree(folder_path, ignore_errors=True)
+        raise
+    shutil.rmtree(work, ignore_errors=True)
 
 
 def _adopt(source: Path, work: Path, stored: StoredFile) -> StoredFile:

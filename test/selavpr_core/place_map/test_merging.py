@@ -201,7 +201,46 @@ def test_a_full_disk_leaves_no_map(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         raise OSError(28, "No space left on device")
 
     first = write_map(tmp_path / "a", {"a": places(2)})
+    (tmp_path / "empty").mkdir()
     monkeypatch.setattr(durable.os, "replace", full)
-    with pytest.raises(MapError, match="out cannot be written: No space left on device"):
+    for name in ("out", "empty"):
+        with pytest.raises(MapError, match=f"{name} cannot be written: No space left on device"):
+            merge_maps([first], tmp_path / name)
+    assert {p.name for p in tmp_path.iterdir()} == {"a", "empty"}
+    assert not any((tmp_path / "empty").iterdir())
+
+
+@pytest.mark.parametrize("output", [".", "../here", "./new"])
+def test_the_working_folder_can_be_named_in_any_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    first = write_map(tmp_path / "a", {"a": places(2)})
+    here = tmp_path / "here"
+    (here / ".merging" / "segments").mkdir(parents=True)  # what a killed merge left
+    if output == "./new":
+        (here / ".merging" / "segments").rmdir()
+        (here / ".merging").rmdir()
+    monkeypatch.chdir(here)
+    assert len(merge_maps(["../a"], output)) == 2
+    # Relative to the process, which still stands in a folder that exists.
+    assert len(PlaceMap.load(output)) == 2
+    assert tree(Path(output)) - {".lock"} == tree(first) - {".lock"}
+    assert {p.name for p in tmp_path.iterdir()} == {"a", "here"}
+
+
+def test_a_move_that_fails_half_way_leaves_the_folder_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    first = write_map(tmp_path / "a", {"a": places(2)})
+    (tmp_path / "out").mkdir()
+    # After the segments were moved, before the manifest is.
+    monkeypatch.setattr(merging, "sync_folder", fail)
+    monkeypatch.setattr(merging.os, "link", fail)
+    with pytest.raises(MapError, match="Input/output error"):
         merge_maps([first], tmp_path / "out")
-    assert {p.name for p in tmp_path.iterdir()} == {"a"}
+    assert not any((tmp_path / "out").iterdir())
+    monkeypatch.undo()
+    assert len(merge_maps([first], tmp_path / "out")) == 2
