@@ -715,6 +715,7 @@ def test_a_bag_without_camera_says_what_is_missing(tmp_path: Path, shared: Path)
 def test_one_message_from_before_the_clock_was_set_does_no_harm(
     tmp_path: Path, kind: str, far: int
 ) -> None:
+    extra: dict[str, Any]
     if kind == "fixes":
         extra = {"fixes": [(far, *ORIGIN, 40.0, 1.0, 0), *fixes(10)]}
     elif kind == "imu":

@@ -432,8 +432,14 @@ def test_a_stamp_decades_off_costs_nothing(align: str, stamp: int) -> None:
     place = 0 if stamp < START else len(of.times)
     if align == "poses":
         good = odometry(of)
-        columns = [np.insert(column, place, 0.0, axis=0) for column in good[1:5]]
-        with_far = Poses(np.insert(good.stamps, place, stamp), *columns, "odom")
+        with_far = Poses(
+            np.insert(good.stamps, place, stamp),
+            np.insert(good.positions, place, 0.0, axis=0),
+            np.insert(good.yaws, place, 0.0),
+            np.insert(good.sigmas, place, math.nan),
+            np.insert(good.yaw_sigmas, place, math.nan),
+            "odom",
+        )
         expected, found = align_poses(good, track), align_poses(with_far, track)
     else:
         level = imu(of)
