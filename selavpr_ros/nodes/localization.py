@@ -450,8 +450,12 @@ class LocalizationNode(LifecycleNode):
         path = self.get_parameter("map").value
         try:
             recognizer = self._recognizer.with_map(path)
-        except SelaVPRError as error:
-            response.message = f"{error}; still using {self._recognizer.place_map.path}"
+        except Exception as error:  # outermost frame: beyond it the error would end the node
+            reason = str(error)
+            if not isinstance(error, SelaVPRError):
+                reason = f"loading {path} failed: {type(error).__name__}: {error}"
+                self.get_logger().error(traceback.format_exc())
+            response.message = f"{reason}; still using {self._recognizer.place_map.path}"
             self.get_logger().error(response.message)
             return response
         with self._between_frames:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -138,7 +139,8 @@ def _load_map(map_path: str) -> PlaceMap:
         raise MapError(
             "no map is given: set the parameter map to the folder that `selavpr build-map` wrote"
         )
-    place_map = PlaceMap.load(Path(map_path).expanduser())
+    # Path.expanduser raises RuntimeError for an unknown user's home.
+    place_map = PlaceMap.load(Path(os.path.expanduser(map_path)))
     if not len(place_map):
         raise MapError(f"{map_path} has no places: add a bag with `selavpr build-map`")
     return place_map

@@ -787,6 +787,7 @@ def test_sigint_while_loading(domain: int, probe: Probe, street: Street) -> None
 UNFORESEEN = """
 from selavpr_ros.nodes.recognizer import Recognizer
 load, recognize = Recognizer.load, Recognizer.recognize
+with_map = Recognizer.with_map
 
 def failing_load(settings):
     if settings.candidates == 13:
@@ -798,7 +799,13 @@ def failing_recognize(self, rgb):
         raise ZeroDivisionError("a bug in a frame")
     return recognize(self, rgb)
 
+def failing_with_map(self, path):
+    if path == "unforeseen":
+        raise ZeroDivisionError("a bug in a map")
+    return with_map(self, path)
+
 Recognizer.load, Recognizer.recognize = failing_load, failing_recognize
+Recognizer.with_map = failing_with_map
 """
 
 
@@ -826,6 +833,16 @@ def test_errors_that_nobody_foresaw_and_sigint_twice_during_inference(
         )
         assert status.level == b"\x02"
         assert int(values(status)["frames failed"]) >= 1
+        # An error in a change of map: named, and the old one stays in use.
+        assert node.set_parameters(map="unforeseen") == []
+        lines = process.line_count
+        assert node.trigger("load_map") == (
+            False,
+            "loading unforeseen failed: ZeroDivisionError: a bug in a map; "
+            f"still using {street.path}",
+        )
+        process.wait_for_output("Traceback", after=lines)
+        assert node.state() == "active"
         lines = process.line_count
         with camera_stream(probe, "/busy", lambda: image_message(street.images[0], 1)):
             # With frames coming faster than they are localised the worker is always at one.

@@ -47,6 +47,8 @@ def test_home_directory_in_the_path(
 ) -> None:
     monkeypatch.setenv("HOME", str(street.path.parent))
     assert recognizer.with_map("~/street").place_map.path == street.path
+    with pytest.raises(MapError, match="~nosuchuser"):
+        recognizer.with_map("~nosuchuser/street")
 
 
 def test_another_map_keeps_model_and_settings(street: Street, tmp_path: Path) -> None:
