@@ -24,7 +24,7 @@ class ModelSettings:
     branches: "float", "hash" or both, in this order.
     input_size: (height, width) in pixels at inference, multiples of 14.
 
-    Raises ValueError where these contradict each other.
+    Raises ValueError where a size is no positive whole number, or these contradict each other.
     """
 
     preset: str
@@ -39,6 +39,15 @@ class ModelSettings:
     input_size: tuple[int, int]
 
     def __post_init__(self) -> None:
+        for name in ("embed_dim", "depth", "num_heads", "native_size", "descriptor_dim"):
+            _check_size(name, getattr(self, name))
+        _check_size("code_bits", self.code_bits)
+        for name in ("adapted_blocks", "input_size"):
+            values = getattr(self, name)
+            if not isinstance(values, tuple):
+                raise ValueError(f"{name} {values!r} must be a tuple of whole numbers")
+            for value in values:
+                _check_size(name, value)
         if self.embed_dim % self.num_heads or self.embed_dim % 32:
             raise ValueError(
                 f"embed_dim {self.embed_dim} must be a multiple of 32 and of num_heads "
@@ -47,14 +56,14 @@ class ModelSettings:
         if self.native_size < PATCH_SIZE or self.native_size % PATCH_SIZE:
             raise ValueError(f"native_size {self.native_size} is not a multiple of {PATCH_SIZE}")
         blocks = self.adapted_blocks
-        if not blocks or list(blocks) != sorted(set(blocks) & set(range(1, self.depth + 1))):
+        if not blocks or list(blocks) != sorted(set(blocks)) or blocks[-1] > self.depth:
             raise ValueError(
                 f"adapted_blocks {blocks} must be ascending block numbers in 1..{self.depth}"
             )
         if self.branches not in (("float",), ("hash",), BRANCHES):
             raise ValueError(f"branches {self.branches} must be 'float', 'hash' or both")
-        if self.code_bits <= 0 or self.code_bits % 8 or self.descriptor_dim <= 0:
-            raise ValueError("code_bits must be a positive multiple of 8, descriptor_dim positive")
+        if self.code_bits % 8:
+            raise ValueError(f"code_bits {self.code_bits} is not a multiple of 8")
         check_image_size(self.input_size)
 
     @property
@@ -75,6 +84,12 @@ class ModelSettings:
             raise ValueError(f"model settings with missing or unknown keys: {differing}")
         lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
         return cls(**{**values, **lists})
+
+
+def _check_size(name: str, value: object) -> None:
+    # Exactly int: these come from files, and True is an int to isinstance.
+    if type(value) is not int or value < 1:
+        raise ValueError(f"{name} {value!r} must be a positive whole number")
 
 
 def check_image_size(size: Sequence[int]) -> None:

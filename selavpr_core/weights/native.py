@@ -87,7 +87,7 @@ def read_native(path: Path) -> tuple[ModelSettings, dict[str, Tensor], bool]:
     try:
         settings = ModelSettings.from_json(json.loads(metadata["settings"]))
         pretrained = json.loads(metadata["pretrained"]) is True
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, RecursionError, TypeError, ValueError) as error:
         raise WeightsError(f"weights {path} have damaged settings ({error})") from error
     check_state(state, skeleton(settings).state_dict(), str(path), settings.preset)
     if fingerprint(state, settings) != metadata.get("fingerprint"):

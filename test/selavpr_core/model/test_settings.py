@@ -55,7 +55,8 @@ def test_json_with_other_keys_is_refused(change: dict[str, Any]) -> None:
         ({"branches": ("hash", "float")}, "branches"),
         ({"branches": ("float", "global")}, "branches"),
         ({"input_size": (322, 320)}, "322 x 320"),
-        ({"input_size": (0, 14)}, "0 x 14"),
+        ({"input_size": (7, 14)}, "7 x 14"),
+        ({"input_size": (0, 14)}, "input_size 0"),
     ],
 )
 def test_what_does_not_fit_is_named(arguments: dict[str, Any], named: str) -> None:
@@ -81,8 +82,25 @@ def test_an_unknown_preset_is_named_with_the_known_ones() -> None:
         {"adapted_blocks": (13,)},
         {"code_bits": 12},
         {"descriptor_dim": 0},
+        {"input_size": (14,)},
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r".+"):
         replace(preset_settings("tiny"), **change)
+
+
+@pytest.mark.parametrize("value", [0, -14, 1.5, 14.0, "14", True, None, [14]])
+@pytest.mark.parametrize(
+    "name", ["embed_dim", "depth", "num_heads", "native_size", "descriptor_dim", "code_bits"]
+)
+def test_sizes_are_positive_whole_numbers(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"{name} .* must be a positive whole number"):
+        replace(preset_settings("tiny"), **{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["adapted_blocks", "input_size"])
+@pytest.mark.parametrize("value", [14, None, "ab", (14, 0), (14.0, 28), (14, "28"), (14, (28,))])
+def test_lists_of_sizes_hold_positive_whole_numbers(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=name):
+        replace(preset_settings("tiny"), **{name: value})  # type: ignore[arg-type]

@@ -101,6 +101,11 @@ def test_a_flipped_bit_in_the_weights_is_found(saved: Path) -> None:
         ({"version": "2"}, "version 2"),
         ({"settings": "{}"}, "damaged settings"),
         ({"settings": "nonsense"}, "damaged settings"),
+        ({"settings": "[" * 100_000}, "damaged settings"),
+        (
+            {"settings": json.dumps({**preset_settings("tiny").to_json(), "num_heads": 0})},
+            "damaged settings (num_heads 0 must be",
+        ),
         ({"pretrained": None}, "damaged settings"),
         ({"fingerprint": "0" * 64}, "fingerprint"),
         (
