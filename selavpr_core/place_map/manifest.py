@@ -259,7 +259,8 @@ def _parse_segment(entries: object) -> SegmentInfo:
         data=_parse_stored(_field(entries, "data", dict)),
         thumbnails=None if thumbnails is None else _parse_stored(thumbnails),
     )
-    if segment.count < 1 or segment.first_stamp > segment.last_stamp:
+    stamps_fit = -(2**63) <= segment.first_stamp <= segment.last_stamp < 2**63
+    if segment.count < 1 or not stamps_fit:
         raise ValueError(f"segment {name!r} has impossible numbers")
     return segment
 
@@ -302,5 +303,8 @@ def _optional(entries: Mapping[str, Any], name: str, kind: type[_T]) -> _T | Non
 def _number(entries: Mapping[str, Any], name: str) -> float:
     value = entries.get(name)
     if type(value) is int or type(value) is float:
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise ValueError(f"{name} of the datum is not finite") from None
     raise ValueError(f"{name} of the datum is {value!r}, not a number")
