@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import torch
@@ -24,10 +25,12 @@ _logger = logging.getLogger("selavpr_core")
 def load_model(name_or_path: str) -> SelaVPR:
     """Return the network that a name or a file stands for, in eval mode, float32, on the CPU.
 
-    Logs a warning for untrained weights. Raises WeightsError, WeightsUnavailableError; see
-    `SelaVPR.from_pretrained`.
+    The network's `source` is the name, or the file's absolute path: a map keeps it, and is used
+    from other folders. Logs a warning for untrained weights. Raises WeightsError,
+    WeightsUnavailableError; see `SelaVPR.from_pretrained`.
     """
-    path = Path(name_or_path).expanduser()
+    path = Path(os.path.abspath(os.path.expanduser(name_or_path)))
+    source = name_or_path
     if name_or_path.startswith(_RANDOM):
         model = _untrained(name_or_path.removeprefix(_RANDOM))
     elif name_or_path in hub.FILES:
@@ -37,15 +40,17 @@ def load_model(name_or_path: str) -> SelaVPR:
         settings, state, pretrained = native.read_native(path)
         model = build(settings, state)
         model.pretrained = pretrained
+        source = str(path)
     elif path.suffix in _PICKLE_SUFFIXES:
         model = build(*read_published(path))
         model.pretrained = True
+        source = str(path)
     else:
         raise WeightsError(
             f"no weights {name_or_path!r}: give {', '.join(hub.FILES)}, a published .pth or a "
             ".safetensors file, or random:PRESET"
         )
-    model.source = name_or_path
+    model.source = source
     if not model.pretrained:
         _logger.warning(
             "untrained weights: %s tells places apart badly, for tests and demos only",

@@ -49,6 +49,21 @@ def test_published_weights_give_the_same_network(
     assert torch.equal(output.hash, expected.hash)
 
 
+def test_the_source_of_a_file_can_be_found_from_elsewhere(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    convert_weights(str(published), tmp_path / "w.safetensors")
+    monkeypatch.setenv("HOME", str(published.parent))
+    monkeypatch.chdir(tmp_path)
+    assert load_model("./w.safetensors").source == str(tmp_path / "w.safetensors")
+    assert load_model("~/w.pth").source == str(published)
+
+
+def test_the_home_of_nobody_is_a_file_that_is_missing() -> None:
+    with pytest.raises(WeightsError, match=r"~nosuchuser/w\.pth"):
+        load_model("~nosuchuser/w.pth")
+
+
 def test_a_name_is_fetched_from_the_hub(published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
