@@ -33,7 +33,8 @@ def add_parser(commands: Any) -> None:
         help="make a place map from bags, or add bags to one",
         description="Make a place map from bags (rosbag2 sqlite3 or mcap, ROS 1), or add bags to"
         " one. Each bag becomes a segment. Frames get the position interpolated at their stamp;"
-        " those without a sure one are dropped and counted.",
+        " those without a sure one are dropped and counted. A bag that cannot be used is named in"
+        " the summary, with --json in its 'error'; the exit code is 0 if any bag gave a place.",
         examples=[
             ("selavpr build-map drive.mcap --output campus", "topics found by type, GPS positions"),
             (

@@ -35,7 +35,9 @@ def add_parser(commands: Any) -> None:
         "query",
         help="find images in a map",
         description="Find the places of a map that look like each image, best first. Headings are"
-        " degrees counter-clockwise from east, similarity is 1 for the same view.",
+        " degrees counter-clockwise from east, similarity is 1 for the same view. An image that"
+        " cannot be read is named on standard error, with --json also in 'failed'; the exit code is"
+        " 0 if any image could be read.",
         examples=[
             ("selavpr query campus photo.jpg", "the best matches of one photo"),
             ("selavpr query campus photos/*.jpg --top 1 --json", "for a script"),

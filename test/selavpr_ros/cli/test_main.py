@@ -29,6 +29,22 @@ def test_help_says_what_a_command_does_and_gives_examples(
     assert max(len(line) for line in text.splitlines()) <= 120
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("build-map", "exit code is 0 if any bag gave a place"),
+        ("build-map", "of the float branch alone"),
+        ("query", "exit code is 0 if any image could be read"),
+    ],
+)
+def test_help_names_what_a_script_must_know(
+    command: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    assert said in " ".join(capsys.readouterr().out.split())
+
+
 def test_help_needs_no_heavy_library(project: Path) -> None:
     """Torch alone takes seconds to import."""
     code = (
