@@ -191,14 +191,14 @@ class _Build:
         with BagReader(bag) as reader:
             topic = choose_topic(reader.topics, IMAGE_TYPES, settings.image_topic, "image")
             assert topic is not None
-            with self._bar(f"{bag.name}: track") as bar:
+            with self._bar(f"{summary.name}: track") as bar:
                 tagger, datum = self._first_pass(reader, summary, bar)
             writer = self.writer or self._open(datum)
             summary.track_length = tagger.track.length()
             if any(segment.source == summary.bag for segment in writer.segments):
                 summary.warn("the map has a segment of this bag already: its places come twice")
-            with writer.segment(bag.stem, source=summary.bag) as segment:
-                with self._bar(f"{bag.name}: images", reader.topics[topic].count) as bar:
+            with writer.segment(Path(summary.name).stem, source=summary.bag) as segment:
+                with self._bar(f"{summary.name}: images", reader.topics[topic].count) as bar:
                     self._second_pass(reader, topic, tagger, segment, summary, bar)
                 for warning in reader.warnings:
                     summary.warn(warning)

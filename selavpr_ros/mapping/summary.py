@@ -58,7 +58,7 @@ class BagSummary:
     @property
     def name(self) -> str:
         """The bag's name without its folder."""
-        return Path(self.bag).name
+        return Path(self.bag).name or Path.cwd().name  # "." is the folder one stands in
 
     def saw(self, stamp: int) -> None:
         """Count a frame."""

@@ -728,3 +728,15 @@ def test_one_message_from_before_the_clock_was_set_does_no_harm(
     source = {"fixes": "track", "imu": "imu"}.get(kind, "pose")
     # A fix years after the last image says nothing of where that one was going.
     assert summary.bags[0].headings[source] >= (20 if kind == "fixes" else 21)
+
+
+def test_the_bag_one_stands_in_has_its_folder_s_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(drive(tmp_path / "monday"))
+    (tmp_path / "map").mkdir()
+    summary = build_map(["."], "../map", grey())
+    assert (summary.bags[0].name, summary.bags[0].segment) == ("monday", "monday")
+    monkeypatch.chdir(tmp_path / "map")
+    build_map(["../monday"], ".", grey())
+    assert [s.name for s in PlaceMap.load(".").segments] == ["monday", "monday-2"]
