@@ -104,6 +104,7 @@ class LocalizationNode(LifecycleNode):
         self._between_frames = threading.Lock()
         self._monitor = Monitor()
         self._results: deque[_Result] = deque()
+        self._forgotten = 0  # number of the last frame whose result no longer counts
         self._callers = Callers()
         self._image_subscription: Any = None
         self._odometry_subscription: Any = None
@@ -184,6 +185,7 @@ class LocalizationNode(LifecycleNode):
         self._correction.reset()
         self._announced = None
         self._mailbox = Mailbox()
+        self._forgotten = 0
         self._worker = Worker(self._mailbox, self._work, self._note_failure)
         outputs.publish_map(recognizer.place_map, self._settings)
         raw = self._settings.image_transport == "raw"
@@ -330,7 +332,7 @@ class LocalizationNode(LifecycleNode):
         """Take over what the worker finished."""
         while self._results:
             result = self._results.popleft()
-            if result.in_map is not None:
+            if result.in_map is not None and result.number > self._forgotten:
                 self._correction.add_pose(result.stamp, result.in_map)
                 self._broadcast()
             found = isinstance(result.outcome, Localized)
@@ -391,7 +393,7 @@ class LocalizationNode(LifecycleNode):
 
     def _hand_over(self, frame: Frame[Any], outcome: Outcome, durations: dict[str, float]) -> None:
         """Count a frame and wake the executor's thread for the rest."""
-        self._monitor.processed(outcome, durations, time.monotonic())
+        self._monitor.processed(frame.number, outcome, durations, time.monotonic())
         in_map = None
         if isinstance(outcome, Localized):
             x, y, z = (float(value) for value in outcome.estimate.position)
@@ -459,7 +461,6 @@ class LocalizationNode(LifecycleNode):
             self.get_logger().error(response.message)
             return response
         with self._between_frames:
-            self._on_results()
             self._recognizer = recognizer
             self._forget()
         if self._state == "active":
@@ -489,16 +490,21 @@ class LocalizationNode(LifecycleNode):
         if self._state != "active":
             response.message = f"the node is {self._state}: activate it first"
             return response
-        self._forget()
         self._mailbox.clear()
-        received = self._mailbox.received
-        response.success, response.message = await self._callers.wait(received, time.monotonic())
+        self._forget()
+        response.success, response.message = await self._callers.wait(
+            self._forgotten, time.monotonic()
+        )
         return response
 
     def _forget(self) -> None:
-        """Forget where the robot was, and with it the transform, until the next frame tells."""
+        """Forget where the robot was, and with it the transform, until the next frame tells.
+
+        A frame that has come by now was taken before: it is counted but tells nothing any more.
+        """
+        self._forgotten = self._mailbox.received
         self._correction.forget()
-        self._monitor.forget_outcome()
+        self._monitor.forget_outcome(self._forgotten)
 
     # Diagnostics
 

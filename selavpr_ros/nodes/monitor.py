@@ -73,6 +73,7 @@ class Monitor:
         self._failed = 0
         self._last_undecodable = ""
         self._outcome: Outcome | None = None
+        self._forgotten = 0
 
     def start(self, seconds: float) -> None:
         """Begin anew at activation."""
@@ -84,6 +85,7 @@ class Monitor:
             self._processed = self._localized = self._undecodable = self._failed = 0
             self._last_undecodable = ""
             self._outcome = None
+            self._forgotten = 0
 
     def image_arrived(self, now: int, seconds: float) -> None:
         """Count an image, whether or not it will be processed."""
@@ -96,16 +98,20 @@ class Monitor:
         with self._lock:
             self._last_image = None
 
-    def forget_outcome(self) -> None:
-        """Forget what came of the last frame."""
+    def forget_outcome(self, until: int) -> None:
+        """Forget what came of the frames up to number `until`, also of one that is in work."""
         with self._lock:
             self._outcome = None
+            self._forgotten = until
 
-    def processed(self, outcome: Outcome, durations: Mapping[str, float], seconds: float) -> None:
-        """Note what came of a frame and how long each stage of it took (s)."""
+    def processed(
+        self, number: int, outcome: Outcome, durations: Mapping[str, float], seconds: float
+    ) -> None:
+        """Note what came of the frame of this number and how long each stage of it took (s)."""
         with self._lock:
             self._processed += 1
-            self._outcome = outcome
+            if number > self._forgotten:
+                self._outcome = outcome
             for stage, duration in durations.items():
                 self._latencies.setdefault(stage, Latency()).add(duration)
             if isinstance(outcome, Localized):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -657,6 +658,99 @@ def odometry_message(seconds: int, x: float, yaw: float, frame: str = "odom") ->
     message.pose.pose.orientation.z = math.sin(yaw / 2)
     message.pose.pose.orientation.w = math.cos(yaw / 2)
     return message
+
+
+# Holds a frame of this height in work until the test writes into a FIFO.
+HELD_FRAME = """
+from selavpr_ros.nodes.recognizer import Recognizer
+recognize, with_map = Recognizer.recognize, Recognizer.with_map
+
+def told_with_map(self, path):
+    print("map in work", flush=True)
+    return with_map(self, path)
+
+def held_recognize(self, rgb):
+    if rgb.shape[0] == 122:
+        print("frame in work", flush=True)
+        open({fifo!r}).read()
+    return recognize(self, rgb)
+
+Recognizer.recognize, Recognizer.with_map = held_recognize, told_with_map
+"""
+
+
+@pytest.mark.parametrize("service", ["relocalize", "load_map"])
+def test_a_frame_in_work_does_not_bring_back_what_was_forgotten(
+    domain: int, probe: Probe, street: Street, tmp_path: Path, service: str
+) -> None:
+    from geometry_msgs.msg import TransformStamped
+
+    (tmp_path / "tf2_ros.py").write_text(TF2_STAND_IN)
+    os.mkfifo(tmp_path / "fifo")
+    name = f"held_during_{service}"
+    wheels = f"/{name}/wheels"  # nobody's but this process's
+    process = NodeProcess(
+        domain,
+        [
+            *("-r", f"__node:={name}", "-r", f"odom:={wheels}"),
+            *("-p", f"map:={street.path}", "-p", "publish_tf:=true"),
+        ],
+        prelude=HELD_FRAME.format(fifo=str(tmp_path / "fifo")),
+        PYTHONPATH=f"{Path(__file__).parents[3]}:{tmp_path}",
+    )
+    node = RemoteNode(probe, f"/{name}")
+    try:
+        assert node.configure()
+        assert node.activate()
+        probe.listen("/tf_heard", TransformStamped)
+
+        def drive() -> None:
+            for seconds in (1000, 1001, 1002):
+                probe.publish(wheels, odometry_message(seconds, 0.0, 0.0))
+            probe.publish("/image", image_message(street.images[2], 1000))
+
+        probe.wait_for("/tf_heard", at(1002), doing=drive)
+        # A picture of place 7, with odometry on both sides of its stamp.
+        held = cv2.resize(street.images[7], (160, 122)).astype(np.uint8)
+        start = process.line_count
+        probe.publish("/image", image_message(held, 1001))
+        process.wait_for_output("frame in work", after=start)
+        probe.clear()
+        asked = probe.call_async(node.topic(service), Trigger)
+        if service == "relocalize":
+            node.wait_for_status("waiting for an image")
+        else:
+            process.wait_for_output("map in work")
+        probe.clear()
+        (tmp_path / "fifo").write_text("go on")
+
+        def finished(array: Any) -> bool:
+            seen = values(array.status[0])
+            if array.status[0].name != f"{name}: localization" or "images received" not in seen:
+                return False
+            return int(seen["images received"]) == int(seen["images processed"]) + int(
+                seen["images dropped"]
+            )
+
+        status = probe.wait_for("/diagnostics", finished).status[0]
+        assert "waiting for an image" in status.message
+        probe.publish(wheels, odometry_message(1003, 0.0, 0.0))
+        see(node, street.images[4], 1003)
+        probe.wait_for("/tf_heard", at(1003))
+        # The held frame would have put the robot elsewhere.
+        assert {found.transform.translation.x for found in probe.heard("/tf_heard")} == {
+            4 * SPACING
+        }
+        if service == "relocalize":
+            assert "place 4 of drive" in asked().message
+        else:
+            assert asked().success
+    finally:
+        process.close()
+        probe.unpublish("/image")
+        probe.unpublish(wheels)
+        probe.unlisten("/tf_heard")
+        probe.unlisten(node.topic("pose"))
 
 
 def test_namespace_remaps_simulated_time_and_transform(

@@ -29,7 +29,7 @@ def status(
 
 
 def test_localised(monitor: Monitor) -> None:
-    monitor.processed(FOUND, {"describe": 0.02, "publish": 0.001}, 1.0)
+    monitor.processed(1, FOUND, {"describe": 0.02, "publish": 0.001}, 1.0)
     seen = monitor.status(ACTIVE, 7, 2, 101 * SECOND, 2.0)
     assert seen.level is Level.OK
     assert seen.message == (
@@ -55,7 +55,7 @@ def test_localised(monitor: Monitor) -> None:
 
 
 def test_below_the_threshold_is_an_answer(monitor: Monitor) -> None:
-    monitor.processed(NotInMap(0.42, 0.5), {}, 1.0)
+    monitor.processed(1, NotInMap(0.42, 0.5), {}, 1.0)
     seen = status(monitor)
     assert seen.level is Level.WARN
     assert seen.message == "not localised: below threshold (0.42 < 0.50)"
@@ -64,11 +64,11 @@ def test_below_the_threshold_is_an_answer(monitor: Monitor) -> None:
 
 
 def test_undecodable_images_are_counted_and_named(monitor: Monitor) -> None:
-    monitor.processed(Undecodable("encoding 'h264' of 4x4"), {}, 1.0)
+    monitor.processed(1, Undecodable("encoding 'h264' of 4x4"), {}, 1.0)
     assert status(monitor).message == (
         "not localised: image cannot be decoded: encoding 'h264' of 4x4"
     )
-    monitor.processed(FOUND, {}, 1.5)
+    monitor.processed(2, FOUND, {}, 1.5)
     seen = status(monitor)
     assert seen.level is Level.OK
     assert seen.values["images undecodable"] == "1"
@@ -76,7 +76,7 @@ def test_undecodable_images_are_counted_and_named(monitor: Monitor) -> None:
 
 
 def test_a_failure_is_an_error(monitor: Monitor) -> None:
-    monitor.processed(Failed("OutOfMemoryError: no room"), {}, 1.0)
+    monitor.processed(1, Failed("OutOfMemoryError: no room"), {}, 1.0)
     seen = status(monitor)
     assert seen.level is Level.ERROR
     assert "OutOfMemoryError: no room" in seen.message
@@ -84,7 +84,7 @@ def test_a_failure_is_an_error(monitor: Monitor) -> None:
 
 
 def test_a_silent_camera_is_named(monitor: Monitor) -> None:
-    monitor.processed(FOUND, {}, 1.0)
+    monitor.processed(1, FOUND, {}, 1.0)
     assert status(monitor, now=104 * SECOND).level is Level.OK
     silent = replace(ACTIVE, camera_hint="nobody publishes it")
     seen = status(monitor, silent, now=105 * SECOND)
@@ -131,7 +131,7 @@ def test_paused(monitor: Monitor) -> None:
 
 
 def test_what_spoils_a_good_pose_is_said(monitor: Monitor) -> None:
-    monitor.processed(FOUND, {}, 1.0)
+    monitor.processed(1, FOUND, {}, 1.0)
     untrained = status(monitor, replace(ACTIVE, untrained=True))
     assert untrained.level is Level.WARN
     assert untrained.message.endswith("; the weights are untrained")
@@ -153,7 +153,7 @@ def test_a_failed_transition_stays_an_error(monitor: Monitor) -> None:
 
 
 def test_activation_begins_anew(monitor: Monitor) -> None:
-    monitor.processed(Undecodable("x"), {"describe": 1.0}, 1.0)
+    monitor.processed(1, Undecodable("x"), {"describe": 1.0}, 1.0)
     monitor.start(10.0)
     seen = status(monitor)
     assert seen.values["images undecodable"] == seen.values["images processed"] == "0"
@@ -163,8 +163,13 @@ def test_activation_begins_anew(monitor: Monitor) -> None:
 
 
 def test_forgetting_the_outcome_leaves_the_counts(monitor: Monitor) -> None:
-    monitor.processed(FOUND, {}, 1.0)
-    monitor.forget_outcome()
+    monitor.processed(1, FOUND, {}, 1.0)
+    monitor.forget_outcome(2)
+    assert "waiting" in status(monitor).message
+    # The frame that was in work meanwhile.
+    monitor.processed(2, FOUND, {}, 1.0)
     seen = status(monitor)
     assert "waiting" in seen.message
-    assert seen.values["frames localised"] == "1"
+    assert seen.values["frames localised"] == "2"
+    monitor.processed(3, FOUND, {}, 1.0)
+    assert status(monitor).message.startswith("localised")
