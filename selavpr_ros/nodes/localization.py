@@ -162,6 +162,9 @@ class LocalizationNode(LifecycleNode):
         if self._problems:
             raise SelaVPRError("; ".join(self._problems.values()))
         settings = self._settings = read_settings(self)
+        values = {p.name: self.get_parameter(p.name).value for p in PARAMETERS}
+        # Before anything can fail: whoever looks for the reason finds the configuration.
+        self.get_logger().info("parameters:\n" + describe_settings(values, {}))
         try:
             if settings.publish_tf and self._broadcaster is None:
                 self._broadcaster = transform_broadcaster(self)
@@ -173,7 +176,7 @@ class LocalizationNode(LifecycleNode):
         self._outputs = Outputs(self)
         self._topic = self._image_topic()
         self._state = "inactive"
-        self._log_configuration(self._recognizer)
+        self._log_facts(self._recognizer)
         return TransitionCallbackReturn.SUCCESS
 
     @answering
@@ -287,12 +290,11 @@ class LocalizationNode(LifecycleNode):
             self._settings = with_changes(self._settings, parameters)
         return result
 
-    def _log_configuration(self, recognizer: Recognizer) -> None:
-        values = {p.name: self.get_parameter(p.name).value for p in PARAMETERS}
+    def _log_facts(self, recognizer: Recognizer) -> None:
         facts = self._facts(recognizer) | {"image topic": self._topic}
         if self._settings.publish_tf:
             facts["odometry topic"] = self.resolve_topic_name("odom")
-        self.get_logger().info("configured:\n" + describe_settings(values, facts))
+        self.get_logger().info("configured:\n" + describe_settings({}, facts))
 
     @staticmethod
     def _facts(recognizer: Recognizer) -> dict[str, str]:
