@@ -378,11 +378,11 @@ class LocalizationNode(LifecycleNode):
         else:
             outcome = NotInMap(similarity, settings.similarity_threshold)
         publishing = time.perf_counter()
-        stamp = message.header.stamp
-        outputs.publish_frame(stamp, rgb, recognition, outcome, place_map, settings)
+        header = message.header
+        outputs.publish_frame(header, rgb, recognition, outcome, place_map, settings)
         ended = time.perf_counter()
         durations |= {"publish": ended - publishing, "whole frame": ended - started}
-        age = (self._now() - messages.stamp_nanoseconds(stamp)) / 1e9
+        age = (self._now() - messages.stamp_nanoseconds(header.stamp)) / 1e9
         if 0.0 <= age < OLDEST_IMAGE:
             durations["image stamp to result"] = age
         self._hand_over(frame, outcome, durations)

@@ -194,11 +194,11 @@ def markers(
     return MarkerArray(markers=[spheres, text, disc, arrow])
 
 
-def rgb_image(stamp: Time, frame: str, pixels: NDArray[np.uint8]) -> Image:
+def rgb_image(header: Header, pixels: NDArray[np.uint8]) -> Image:
     """An Image of `[H, W, 3]` uint8 RGB pixels."""
     height, width = pixels.shape[:2]
     return Image(
-        header=Header(stamp=stamp, frame_id=frame),
+        header=header,
         height=height,
         width=width,
         encoding="rgb8",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile
 from sensor_msgs.msg import Image, NavSatFix, PointCloud2
+from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
 from selavpr_ros.nodes import messages
@@ -63,14 +64,18 @@ class Outputs:
 
     def publish_frame(
         self,
-        stamp: Time,
+        header: Header,
         rgb: NDArray[np.uint8],
         recognition: Recognition,
         outcome: Localized | NotInMap,
         place_map: PlaceMap,
         settings: Settings,
     ) -> None:
-        """Publish what came of an image, with its stamp; a pose and a fix only where localised."""
+        """Publish what came of an image, with its stamp; a pose and a fix only where localised.
+
+        header: that of the image, which the picture of query and match keeps as a whole.
+        """
+        stamp = header.stamp
         frame, count = settings.map_frame, settings.candidates_published
         found = isinstance(outcome, Localized)
         estimate = recognition.estimate
@@ -87,7 +92,7 @@ class Outputs:
             self._markers.publish(messages.markers(stamp, frame, recognition, count, found, text))
         if self._match_image.get_subscription_count():
             picture = _picture(stamp, rgb, recognition, outcome, place_map, settings)
-            self._match_image.publish(messages.rgb_image(stamp, frame, picture))
+            self._match_image.publish(messages.rgb_image(header, picture))
 
 
 def _picture(

@@ -323,6 +323,8 @@ def test_match_image_shows_query_and_match(
         active.topic("match_image"),
         doing=lambda: probe.publish("/image", image_message(street.images[3], 1)),
     )
+    # A picture is of the camera that took it, as its viewers in RViz expect.
+    assert (message.header.frame_id, message.header.stamp.sec) == ("camera", 1)
     picture = np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3)
     half = picture.shape[1] // 2
     left, right = (

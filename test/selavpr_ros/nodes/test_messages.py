@@ -15,6 +15,7 @@ pytest.importorskip("rclpy", reason="needs rclpy: source ROS 2 or install the ex
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Pose
 from sensor_msgs.msg import CompressedImage
+from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
 from selavpr_core.retrieval.localizer import Match
@@ -134,7 +135,9 @@ def test_markers_of_equal_candidates_have_colours(similarities: tuple[float, ...
 
 def test_image_of_pixels() -> None:
     pixels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
-    message = messages.rgb_image(STAMP, "map", pixels)
+    header = Header(stamp=STAMP, frame_id="camera")
+    message = messages.rgb_image(header, pixels)
+    assert message.header == header
     assert (message.height, message.width, message.step, message.encoding) == (2, 4, 12, "rgb8")
     assert bytes(message.data) == pixels.tobytes()
 

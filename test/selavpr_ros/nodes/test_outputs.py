@@ -12,11 +12,14 @@ from test.selavpr_ros.nodes.conftest import Street
 pytest.importorskip("rclpy", reason="needs rclpy: source ROS 2 or install the extra ros")
 
 from builtin_interfaces.msg import Time
+from std_msgs.msg import Header
 
 from selavpr_ros.nodes.outputs import Outputs
 from selavpr_ros.nodes.recognizer import Recognizer
 
 pytestmark = pytest.mark.ros
+
+HEADER = Header(stamp=Time(sec=1), frame_id="camera")
 
 
 class Listening:
@@ -61,7 +64,7 @@ def published(
     recognition = recognizer.recognize(street.images[2])
     outcome = Localized(1.0, 2, "drive", recognition.estimate) if found else NotInMap(0.4, 0.5)
     Outputs(topics).publish_frame(  # type: ignore[arg-type]
-        Time(sec=1),
+        HEADER,
         street.images[2],
         recognition,
         outcome,
@@ -107,7 +110,7 @@ def test_match_image_follows_the_verdict(recognizer: Recognizer, street: Street)
     recognition = recognizer.recognize(street.images[2])
     for outcome in (Localized(1.0, 2, "drive", recognition.estimate), NotInMap(0.4, 0.5)):
         outputs.publish_frame(
-            Time(sec=1),
+            HEADER,
             street.images[2],
             recognition,
             outcome,
