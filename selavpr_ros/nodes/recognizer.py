@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from selavpr_core.errors import MapError, SelaVPRError
+from selavpr_core.errors import MapError, SelaVPRError, WeightsError
 from selavpr_ros.nodes.parameters import Settings
 from selavpr_ros.nodes.pose_estimate import PoseEstimate, estimate_pose
 
@@ -74,12 +74,15 @@ class Recognizer:
 
         place_map = _load_map(settings.map)
         # One frame at a time: room for more would only take memory.
-        describer = load_describer(
-            settings.weights or place_map.model.source,
-            settings.device,
-            settings.precision,
-            batch_size=1,
-        )
+        weights = settings.weights or place_map.model.source
+        try:
+            describer = load_describer(weights, settings.device, settings.precision, batch_size=1)
+        except WeightsError as error:
+            if settings.weights:
+                raise
+            raise type(error)(
+                f"{error} (the map was made with {weights}: set the parameter weights)"
+            ) from None
         _check_same_model(place_map, describer)
         mode: Mode = settings.mode  # type: ignore[assignment]  # one of its choices
         localizer = Localizer(place_map, mode, settings.candidates)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from selavpr_core.errors import MapError, SelaVPRError
+from selavpr_core.errors import MapError, SelaVPRError, WeightsError
 from selavpr_core.geodesy import Datum
 from selavpr_ros.nodes.parameters import Settings
 from selavpr_ros.nodes.recognizer import Recognizer
@@ -68,6 +68,21 @@ def test_maps_of_other_weights_are_refused_with_both_named(
         recognizer.with_map(str(other))
     for part in ("with base (000000000000)", "loaded are random:tiny", "parameter weights"):
         assert part in str(refused.value)
+
+
+def test_missing_weights_of_the_map_name_the_parameter_that_gives_others(
+    street: Street, tmp_path: Path
+) -> None:
+    gone = str(tmp_path / "gone.safetensors")
+    moved = str(write_map(tmp_path / "moved", street, slice(0, 2), source=gone))
+    with pytest.raises(WeightsError) as refused:
+        Recognizer.load(Settings(map=moved))
+    hint = f"(the map was made with {gone}: set the parameter weights)"
+    assert str(refused.value).endswith(hint)
+    # Who has set the parameter needs no such hint.
+    with pytest.raises(WeightsError) as refused:
+        Recognizer.load(Settings(map=moved, weights=gone))
+    assert hint not in str(refused.value)
 
 
 def test_no_map_and_an_empty_map(recognizer: Recognizer, tmp_path: Path) -> None:
