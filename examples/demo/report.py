@@ -16,7 +16,7 @@ from selavpr_core.place_map import PlaceMap
 
 RADIUS = 10.0  # metres within which a place counts as found
 RANKS = (1, 5)
-STAGES = ("decode", "describe", "hamming", "reranking", "float search", "estimate", "publish",
+STAGES = ("decode", "describe", "hamming", "reranking", "exhaustive", "estimate", "publish",
           "whole frame")  # fmt: skip
 
 

@@ -54,6 +54,12 @@ def report() -> Report:
     return Report.of(replay, Line(), Map(positions=PLACES))
 
 
+def test_the_only_stage_of_mode_float_is_shown():
+    replay = Replay(ANSWERS, {"exhaustive": (0.001, 0.002)}, {})
+    report = Report.of(replay, Line(), Map(positions=PLACES))
+    assert "exhaustive" in next(report.summary())
+
+
 def test_figures_equal_plain_loops(report):
     errors, first, fifth, counted, chances = [], 0, 0, 0, []
     for given in ANSWERS:
