@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -416,6 +417,9 @@ def test_a_configuration_that_cannot_work_is_refused_until_it_is_mended(
         assert status.level == b"\x02"
         assert "\n" not in status.message
         process.wait_for_output(r"\[ERROR\].*" + reason, after=start)
+        # Whoever looks for the reason finds the parameters above it.
+        tried = str((good | changes)["map"]) or "(empty)"
+        process.wait_for_output(rf"^  map +{re.escape(tried)}$", after=start)
         assert "Traceback" not in "\n".join(process.output.splitlines()[start:])
     assert node.set_parameters(**good) == []
     assert node.configure()
