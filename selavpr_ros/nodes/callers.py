@@ -45,12 +45,13 @@ class Callers:
         """Tell everybody."""
         self._tell(self._waiting, answer)
 
-    def give_up(self, received: int, before: float, answer: Answer) -> None:
-        """Tell those who wait since `before` while no frame came after number `received`.
+    def give_up(self, newest: int, before: float, answer: Answer) -> None:
+        """Tell those who wait since `before` while no frame came for them.
 
-        A frame that has come is in work, and its result will.
+        newest: number of the newest frame that is in work or will be; the result of one that has
+        come for a caller will come too.
         """
-        self._tell([c for c in self._waiting if c.since <= before and received <= c.after], answer)
+        self._tell([c for c in self._waiting if c.since <= before and newest <= c.after], answer)
 
     def _tell(self, callers: list[_Caller], answer: Answer) -> None:
         self._waiting = [caller for caller in self._waiting if caller not in callers]

@@ -552,7 +552,7 @@ class LocalizationNode(LifecycleNode):
         timeout = self._settings.image_timeout
         waited = f"no image on {self._topic} for {describe_seconds(timeout)}"
         self._callers.give_up(
-            self._mailbox.received, time.monotonic() - timeout, Answer(False, waited)
+            self._mailbox.newest, time.monotonic() - timeout, Answer(False, waited)
         )
         stamp = self.get_clock().now().to_msg()
         name = f"{self.get_fully_qualified_name().lstrip('/')}: localization"

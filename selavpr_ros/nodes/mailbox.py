@@ -29,7 +29,14 @@ class Mailbox(Generic[T]):
         self._waiting = False
         self._closed = False
         self._received = 0
+        self._taken = 0
         self._dropped = 0
+
+    @property
+    def newest(self) -> int:
+        """Number of the newest item that waits or was taken; one that was cleared never comes."""
+        with self._condition:
+            return self._received if self._waiting else self._taken
 
     @property
     def received(self) -> int:
@@ -58,6 +65,7 @@ class Mailbox(Generic[T]):
             if self._closed:
                 return None
             item, self._item, self._waiting = self._item, None, False
+            self._taken = self._received
             return Frame(item, self._received)  # type: ignore[arg-type]  # waiting: an item is there
 
     def clear(self) -> None:

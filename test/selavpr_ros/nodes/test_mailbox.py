@@ -26,6 +26,19 @@ def test_a_taken_item_is_not_taken_again() -> None:
     assert mailbox.take() is None
 
 
+def test_a_cleared_item_is_no_longer_the_newest() -> None:
+    """Or who waits for its result would wait for ever."""
+    mailbox: Mailbox[str] = Mailbox()
+    assert mailbox.newest == 0
+    mailbox.put("a")
+    assert mailbox.newest == 1
+    mailbox.take()
+    mailbox.put("b")
+    assert mailbox.newest == 2
+    mailbox.clear()
+    assert (mailbox.newest, mailbox.received) == (1, 2)
+
+
 @given(st.lists(st.sampled_from(["put", "take", "clear"])))
 def test_every_item_is_taken_or_dropped_or_waits(actions: list[str]) -> None:
     mailbox: Mailbox[int] = Mailbox()
