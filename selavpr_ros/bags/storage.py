@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import heapq
 import struct
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
@@ -76,7 +77,7 @@ class Recording(Protocol):
         ...
 
 
-class ChunkedRecording:
+class ChunkedRecording(ABC):
     """A file whose messages lie in chunks; formats say how to find chunks and what is in one."""
 
     def __init__(self, path: Path) -> None:
@@ -121,9 +122,9 @@ class ChunkedRecording:
             sorted((m for m in messages if m.channel in wanted), key=lambda message: message.stamp)
         )
 
+    @abstractmethod
     def _read_chunk(self, file: BinaryIO, chunk: Chunk) -> tuple[list[Raw], str | None]:
         """The messages of a chunk as they lie in it, and what is wrong with it if anything."""
-        raise NotImplementedError
 
     def _add_chunk(self, offset: int, size: int, messages: list[Raw], is_run: bool = False) -> None:
         """Take up a chunk that was found to hold these messages."""

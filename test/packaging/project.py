@@ -31,14 +31,3 @@ def console_scripts(project: Path) -> dict[str, str]:
     entry_points: Any = keyword(setup, "entry_points")
     scripts = ast.literal_eval(entry_points)["console_scripts"]
     return dict(line.split(" = ") for line in scripts)
-
-
-def imported_packages(path: Path) -> set[str]:
-    """Top-level names of what a file imports."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module.split(".")[0])
-    return names

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import selavpr_core
-from test.packaging.project import console_scripts, imported_packages
+from test.packaging.project import console_scripts
+from test.test_architecture import imported
 
 # The Python module of a ROS package that is called otherwise.
 PROVIDERS = {"tf2_ros": "tf2_ros_py"}
@@ -41,8 +42,8 @@ def test_the_version_is_the_library_s(package: Any) -> None:
 
 def test_every_ros_package_that_is_imported_is_a_dependency(package: Any, project: Path) -> None:
     files = [*(project / "selavpr_ros").rglob("*.py"), *(project / "launch").glob("*.py")]
-    imported = set().union(*(imported_packages(file) for file in files))
-    ros = {name for name in imported if name in ROS or name.endswith(ROS_ENDINGS)}
+    names = set().union(*(imported(file) for file in files))
+    ros = {name for name in names if name in ROS or name.endswith(ROS_ENDINGS)}
     needed = {PROVIDERS.get(name, name) for name in ros}
     declared = {dependency.name for dependency in package.exec_depends}
     assert "rclpy" in needed
