@@ -37,12 +37,12 @@ if [ -n "$ROS" ]; then
     echo "Environment in $VENV with $("$python" --version) and the sourced ROS 2 $ROS"
     "$python" -m venv --system-site-packages $clear "$VENV"
     # The distribution's cv_bridge is built against NumPy 1.
-    extras='.[test]' numpy='numpy<2'
+    extras='.[test,train]' numpy='numpy<2'
 else
     echo "Environment in $VENV with $("$python" --version) and ROS 2 Jazzy from wheels" \
          "(about 5 GB, a few minutes the first time)"
     "$python" -m venv $clear "$VENV"
-    extras='.[test,ros]' numpy='numpy'
+    extras='.[test,train,ros]' numpy='numpy'
 fi
 "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check \
     --constraint constraints.txt --editable "$extras" "$numpy"

@@ -76,6 +76,17 @@ setup(
             "pyyaml",
             "ruff",
         ],
+        # For training/ and its evaluation, which run from a checkout.
+        "train": [
+            "lightning>=2.4",
+            "pillow>=9.1",
+            "pyarrow>=14",
+            "pydantic>=2.5",
+            "pytorch-metric-learning>=2.5",
+            "pyyaml",
+            "scipy>=1.10",
+            "tensorboard",
+        ],
     },
     zip_safe=False,
     entry_points={

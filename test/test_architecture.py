@@ -24,6 +24,7 @@ ROS = {
 FORBIDDEN = {
     "selavpr_core": ROS | {"selavpr_ros", "training", "examples", "benchmarks", "test"},
     "selavpr_ros": {"training", "examples", "benchmarks", "test"},
+    "training": ROS | {"selavpr_ros", "examples", "benchmarks", "test"},
 }
 
 
