@@ -1,0 +1,1 @@
+"""Readers of the published place-recognition datasets, and of a user's own images."""
