@@ -1,0 +1,50 @@
+"""Which pairs of a batch a loss looks at."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from pytorch_metric_learning.miners import MultiSimilarityMiner
+from torch import Tensor
+
+
+class Pairs(NamedTuple):
+    """Ordered pairs of a batch, by the numbers of their images.
+
+    positives: (anchors [n], others [n]) int64, of one place.
+    negatives: (anchors [m], others [m]) int64, of two places.
+    """
+
+    positives: tuple[Tensor, Tensor]
+    negatives: tuple[Tensor, Tensor]
+
+    def counts(self) -> dict[str, Tensor]:
+        """Return how many pairs there are, as float32 scalars by the names they are logged with."""
+        positives, negatives = self.positives[0], self.negatives[0]
+        return {
+            "positive_pairs": torch.tensor(float(len(positives))),
+            "negative_pairs": torch.tensor(float(len(negatives))),
+        }
+
+
+_MINER = MultiSimilarityMiner(epsilon=0.1)
+
+
+def mine(vectors: Tensor, labels: Tensor) -> Pairs:
+    """Return the pairs that are hard enough to learn from: the multi-similarity miner's.
+
+    vectors: [B, D] float32, compared by their cosine. labels: [B] int64.
+    A positive pair stays if its similarity less 0.1 is below that of the anchor's most similar
+    negative; a negative pair if its similarity plus 0.1 is above that of the least similar positive.
+    """
+    anchors, positives, negative_anchors, negatives = _MINER(vectors, labels)
+    return Pairs((anchors, positives), (negative_anchors, negatives))
+
+
+def all_pairs(labels: Tensor) -> Pairs:
+    """Return every ordered pair of two images. labels: [B] int64."""
+    same = labels[:, None] == labels[None, :]
+    others = ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+    positives, negatives = torch.where(same & others), torch.where(~same)
+    return Pairs((positives[0], positives[1]), (negatives[0], negatives[1]))
