@@ -1,0 +1,1 @@
+"""A training run: its configuration, its loop, and the folder that it leaves behind."""
