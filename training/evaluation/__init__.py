@@ -1,0 +1,1 @@
+"""Evaluation by named protocols: sets, retrieval over any number of places, results."""

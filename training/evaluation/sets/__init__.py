@@ -1,0 +1,1 @@
+"""Readers of the published sets, and of anybody's images."""
