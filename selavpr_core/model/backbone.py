@@ -1,4 +1,4 @@
-"""The frozen DINOv2 backbone, running block by block."""
+"""The DINOv2 backbone, frozen or tuned in part, running block by block."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional
 
+from selavpr_core.model.adapters.in_block import InBlockAdapters
 from selavpr_core.model.settings import PATCH_SIZE, ModelSettings, check_image_size
 
 # A model meets one or two image sizes in its life; whoever feeds it many must not fill the memory.
@@ -17,11 +18,12 @@ _MAX_CACHED_GRIDS = 16
 
 
 class Backbone(nn.Module):
-    """DINOv2 vision transformer without registers, whose parameters never change.
+    """DINOv2 vision transformer without registers, frozen as it is built.
 
-    Its state-dict keys are DINOv2's own (`mask_token` left out, which only pretraining uses). It
-    stays in eval mode whatever `train()` says, and no gradient is computed in it; gradients do
-    flow through `norm` to what a branch hands it.
+    Its state-dict keys are DINOv2's own (`mask_token` left out, which only pretraining uses). What
+    is frozen stays in eval mode whatever `train()` says. Gradients are computed from the first
+    block on that holds a parameter which requires one, and not before it; they always flow through
+    `norm` to what a branch hands it.
     """
 
     def __init__(self, settings: ModelSettings) -> None:
@@ -41,7 +43,12 @@ class Backbone(nn.Module):
         self.cls_token: nn.Parameter = transformer.cls_token  # type: ignore[assignment]
         self.pos_embed: nn.Parameter = transformer.pos_embed  # type: ignore[assignment]
         self.patch_embed = transformer.patch_embed
-        self.blocks = transformer.blocks
+        self.blocks: nn.Sequential = transformer.blocks
+        # SelaVPR's adapters, for the strategy that puts them inside the blocks.
+        inside = settings.adapted_blocks if settings.adapter == "in-block" else ()
+        self.adapters = nn.ModuleDict(
+            {str(number): InBlockAdapters(settings.embed_dim) for number in inside}
+        )
         self.norm = transformer.norm
         self._native_grid = settings.native_grid
         self._resampled: dict[tuple[int, int, torch.dtype], Tensor] = {}
@@ -50,8 +57,12 @@ class Backbone(nn.Module):
         self.eval()
 
     def train(self, mode: bool = True) -> Backbone:
-        """Stay in eval mode: the backbone is frozen."""
-        return super().train(False)
+        """Put the tuned parts into training mode; what is frozen stays in eval mode."""
+        super().train(False)
+        if mode:
+            for part in (self.patch_embed, *self.blocks, *self.adapters.values(), self.norm):
+                part.train(_is_tuned(part))
+        return self
 
     def stages(self, images: Tensor) -> Iterator[Tensor]:
         """Yield the embedded tokens, then the raw output of each block, as they are computed.
@@ -59,14 +70,23 @@ class Backbone(nn.Module):
         images: [B, 3, H, W], H and W multiples of 14, in the dtype of the blocks.
         Yields [B, 1 + H / 14 * W / 14, D] depth + 1 times, the class token first.
         """
-        with torch.no_grad():
+        tuned = self._embedding_is_tuned()
+        with torch.set_grad_enabled(tuned and torch.is_grad_enabled()):
             tokens = self._embed(images)
         yield tokens
-        for block in self.blocks:
+        for number, block in enumerate(self.blocks, start=1):
+            parts = [block]
+            if str(number) in self.adapters:
+                parts.append(self.adapters[str(number)])
+            tuned = tuned or any(_is_tuned(part) for part in parts)
             # Not around the loop: between two blocks the caller computes with gradients.
-            with torch.no_grad():
-                tokens = block(tokens)
+            with torch.set_grad_enabled(tuned and torch.is_grad_enabled()):
+                tokens = parts[-1](tokens, *parts[:-1])
             yield tokens
+
+    def _embedding_is_tuned(self) -> bool:
+        positions = (self.cls_token, self.pos_embed)
+        return _is_tuned(self.patch_embed) or any(p.requires_grad for p in positions)
 
     def _embed(self, images: Tensor) -> Tensor:
         """Return class and patch tokens with their positions added, [B, 1 + h * w, D]."""
@@ -86,6 +106,8 @@ class Backbone(nn.Module):
         antialiasing, and with the scale (n + 0.1) / native on both axes, as DINOv2 does:
         interpolating to an exact size instead differs by 3-5 %.
         """
+        if self.pos_embed.requires_grad and torch.is_grad_enabled():
+            return self._resample(height, width).to(dtype)  # it changes with every step
         key = (height, width, dtype)
         if key not in self._resampled:
             if len(self._resampled) >= _MAX_CACHED_GRIDS:
@@ -112,6 +134,10 @@ class Backbone(nn.Module):
         """Forget resampled positions when the parameters move or change their dtype."""
         self._resampled.clear()
         return super()._apply(fn, recurse)
+
+
+def _is_tuned(part: nn.Module) -> bool:
+    return any(parameter.requires_grad for parameter in part.parameters())
 
 
 def _forget_positions(backbone: Backbone, _: object) -> None:

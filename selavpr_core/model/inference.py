@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from selavpr_core.model.adapter import Adapter, ConvUnit
+from selavpr_core.model.adapters.multi_conv import ConvUnit, MultiConvAdapter
 from selavpr_core.model.selavpr import SelaVPR
+from selavpr_core.model.tokens import split_tokens
 
 
 def inference_copy(model: SelaVPR, device: torch.device, dtype: torch.dtype) -> SelaVPR:
@@ -28,24 +29,25 @@ def inference_copy(model: SelaVPR, device: torch.device, dtype: torch.dtype) -> 
     ready = copy.deepcopy(model, shared).eval()
     for branch in ready.branches():
         for number, adapter in branch.adapters.items():
-            assert isinstance(adapter, Adapter)
-            branch.adapters[number] = FoldedAdapter(adapter)
+            if isinstance(adapter, MultiConvAdapter):
+                branch.adapters[number] = FoldedMultiConv(adapter)
     ready.requires_grad_(False).to(device)
     ready.backbone.patch_embed.to(dtype)
     ready.backbone.blocks.to(dtype)
+    ready.backbone.adapters.to(dtype)
     for branch in ready.branches():
         branch.adapters.to(dtype)
     return ready
 
 
-class FoldedAdapter(nn.Module):
-    """What an `Adapter` computes in eval mode, in fewer and larger steps.
+class FoldedMultiConv(nn.Module):
+    """What a `MultiConvAdapter` computes in eval mode, in fewer and larger steps.
 
     Its batch normalisations are part of the convolutions before them, and the three 1x1
     convolutions, which read the same features, are one matrix product over the tokens.
     """
 
-    def __init__(self, adapter: Adapter) -> None:
+    def __init__(self, adapter: MultiConvAdapter) -> None:
         super().__init__()
         paths = adapter.multi_conv
         self.down = adapter.down
@@ -66,8 +68,9 @@ class FoldedAdapter(nn.Module):
     def forward(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
         """tokens: [B, h * w, D] of the patches, grid: (h, w); returns the same shape."""
         features = functional.relu(self.down(tokens))
-        entries = functional.relu(self.entry(features)).split(self.entry_widths, dim=2)
-        paths = features.split(self.path_widths, dim=2)
+        _, patches = split_tokens(features, grid)  # a view: what is added to it reaches `up`
+        entries = functional.relu(self.entry(patches)).split(self.entry_widths, dim=2)
+        paths = patches.split(self.path_widths, dim=2)
         paths[0].add_(entries[0])
         for conv, entry, path in zip(self._convs(), entries[1:], paths[1:], strict=True):
             refined = functional.relu(conv(entry.transpose(1, 2).unflatten(2, grid)))

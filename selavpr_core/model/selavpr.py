@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from selavpr_core.model.backbone import Backbone
 from selavpr_core.model.settings import PATCH_SIZE, ModelSettings
 from selavpr_core.model.side_network import SideNetwork
+from selavpr_core.model.tokens import split_tokens
 
 
 class Output(NamedTuple):
@@ -26,8 +28,20 @@ class Output(NamedTuple):
     codes: Tensor | None
 
 
+class FeatureMaps(NamedTuple):
+    """Normed patch tokens of B images as maps, before pooling (Fig. 6).
+
+    backbone: [B, h, w, D] float32, the last block's output.
+    float, hash: the same shape, refined by a branch; None for a branch that was left out.
+    """
+
+    backbone: Tensor
+    float: Tensor | None
+    hash: Tensor | None
+
+
 class SelaVPR(nn.Module):
-    """SelaVPR++: a frozen DINOv2 with a float branch, a hash branch, or both.
+    """SelaVPR++: a DINOv2 with a float branch, a hash branch, or both.
 
     It computes in float32; `Describer` runs it in half precision, with the heads in float32.
 
@@ -44,9 +58,9 @@ class SelaVPR(nn.Module):
         self.float_branch: SideNetwork | None = None
         self.hash_branch: SideNetwork | None = None
         if "float" in settings.branches:
-            self.float_branch = SideNetwork(settings, settings.descriptor_dim)
+            self.float_branch = SideNetwork(settings, settings.head, settings.descriptor_dim)
         if "hash" in settings.branches:
-            self.hash_branch = SideNetwork(settings, settings.code_bits)
+            self.hash_branch = SideNetwork(settings, "gem", settings.code_bits)
 
     @classmethod
     def from_pretrained(cls, name_or_path: str) -> SelaVPR:
@@ -63,35 +77,65 @@ class SelaVPR(nn.Module):
 
     def branches(self) -> list[SideNetwork]:
         """Return the branches that the network was built with, the float branch first."""
-        return [branch for branch in (self.float_branch, self.hash_branch) if branch is not None]
+        return list(self._chosen(None).values())
 
-    def forward(self, images: Tensor) -> Output:
+    def forward(self, images: Tensor, branches: Sequence[str] | None = None) -> Output:
         """Describe images.
 
         images: [B, 3, H, W], normalised RGB, H and W multiples of 14; ValueError otherwise.
+        branches: those to compute, "float", "hash" or both; all that there are by default.
+            ValueError for one that the network was built without.
         """
+        chosen = self._chosen(branches)
+        _, refined, grid = self._refined(images, chosen)
+        vectors = {name: branch.head(refined[name], grid) for name, branch in chosen.items()}
+        hashed = vectors.get("hash")
+        return Output(vectors.get("float"), hashed, None if hashed is None else pack_bits(hashed))
+
+    def feature_maps(self, images: Tensor) -> FeatureMaps:
+        """Return what the heads pool, as maps; images as for `forward`."""
+        last, refined, grid = self._refined(images, self._chosen(None))
+
+        def as_map(tokens: Tensor) -> Tensor:
+            return split_tokens(tokens, grid)[1].unflatten(1, grid)
+
+        maps = {name: as_map(tokens) for name, tokens in refined.items()}
+        backbone = as_map(self.backbone.norm(last.float()))
+        return FeatureMaps(backbone, maps.get("float"), maps.get("hash"))
+
+    def _chosen(self, names: Sequence[str] | None) -> dict[str, SideNetwork]:
+        """Return the branches of these names, all that there are for None."""
+        present = {
+            name: branch
+            for name, branch in (("float", self.float_branch), ("hash", self.hash_branch))
+            if branch is not None
+        }
+        if names is None:
+            return present
+        missing = [name for name in names if name not in present]
+        if missing or not names:
+            raise ValueError(
+                f"branches {list(names)}: this network has {' and '.join(present)} to choose from"
+            )
+        return {name: branch for name, branch in present.items() if name in names}
+
+    def _refined(
+        self, images: Tensor, branches: Mapping[str, SideNetwork]
+    ) -> tuple[Tensor, dict[str, Tensor], tuple[int, int]]:
+        """Return the last block's output, each branch's normed tokens, and the grid (h, w)."""
         grid = (images.shape[-2] // PATCH_SIZE, images.shape[-1] // PATCH_SIZE)
-        branches = self.branches()
-        first = self.settings.adapted_blocks[0]
-        states: list[Tensor] = []
+        states: dict[str, Tensor | None] = dict.fromkeys(branches)
         images = images.to(self.backbone.patch_embed.proj.weight.dtype)
         for number, tokens in enumerate(self.backbone.stages(images)):
-            patches = tokens[:, 1:]
-            if number in self.settings.adapted_blocks:
-                states = [
-                    branch.refine(number, state, patches, grid)
-                    for branch, state in zip(branches, states, strict=True)
-                ]
-            elif number == first - 1:
-                states = [patches] * len(branches)
+            for name, branch in branches.items():
+                states[name] = branch.advance(number, states[name], tokens, grid)
         # The last norm is the backbone's, frozen and shared; it is kept in float32.
-        vectors = [
-            branch.head(self.backbone.norm(state.float()))
-            for branch, state in zip(branches, states, strict=True)
-        ]
-        descriptor = vectors[0] if self.float_branch is not None else None
-        hashed = vectors[-1] if self.hash_branch is not None else None
-        return Output(descriptor, hashed, None if hashed is None else pack_bits(hashed))
+        refined = {
+            name: self.backbone.norm(state.float())
+            for name, state in states.items()
+            if state is not None
+        }
+        return tokens, refined, grid
 
 
 def pack_bits(values: Tensor) -> Tensor:

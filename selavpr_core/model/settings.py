@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, Field, asdict, dataclass, fields
 from typing import Any
 
 PATCH_SIZE = 14
 BRANCHES = ("float", "hash")
+# Side networks, adapters inside the blocks, or none at all.
+SIDE_ADAPTERS = ("multi-conv", "vanilla", "token-channel")
+ADAPTERS = (*SIDE_ADAPTERS, "in-block", "none")
+# Heads of the float branch, and the length of the descriptor where the head fixes it.
+_HEAD_DIMS = {"gem": None, "salad": 64 * 128 + 256, "boq": 32 * 384}
+HEADS = tuple(_HEAD_DIMS)
 
 
 @dataclass(frozen=True)
@@ -18,11 +24,14 @@ class ModelSettings:
     embed_dim, depth, num_heads: channels, blocks and attention heads of the vision transformer.
     native_size: side in pixels of the images that the backbone was pretrained on; its position
         embedding has (native_size / 14)^2 + 1 rows.
-    adapted_blocks: ascending 1-based numbers of the blocks that have an adapter in each branch.
+    adapted_blocks: ascending 1-based numbers of the blocks that have an adapter in each branch
+        (or inside, for "in-block"); none for the adapter "none".
     descriptor_dim: length of the float descriptor.
     code_bits: length of the binary code, a multiple of 8.
     branches: "float", "hash" or both, in this order.
     input_size: (height, width) in pixels at inference, multiples of 14.
+    adapter: one of ADAPTERS; all but "in-block" and "none" are side networks.
+    head: one of HEADS, for the float branch; the hash branch always has "gem".
 
     Raises ValueError where a size is no positive whole number, or these contradict each other.
     """
@@ -37,6 +46,8 @@ class ModelSettings:
     code_bits: int
     branches: tuple[str, ...]
     input_size: tuple[int, int]
+    adapter: str = "multi-conv"
+    head: str = "gem"
 
     def __post_init__(self) -> None:
         for name in ("embed_dim", "depth", "num_heads", "native_size", "descriptor_dim"):
@@ -55,16 +66,37 @@ class ModelSettings:
             )
         if self.native_size < PATCH_SIZE or self.native_size % PATCH_SIZE:
             raise ValueError(f"native_size {self.native_size} is not a multiple of {PATCH_SIZE}")
-        blocks = self.adapted_blocks
-        if not blocks or list(blocks) != sorted(set(blocks)) or blocks[-1] > self.depth:
-            raise ValueError(
-                f"adapted_blocks {blocks} must be ascending block numbers in 1..{self.depth}"
-            )
+        self._check_adapters()
         if self.branches not in (("float",), ("hash",), BRANCHES):
             raise ValueError(f"branches {self.branches} must be 'float', 'hash' or both")
         if self.code_bits % 8:
             raise ValueError(f"code_bits {self.code_bits} is not a multiple of 8")
         check_image_size(self.input_size)
+        self._check_head()
+
+    def _check_adapters(self) -> None:
+        _check_choice("adapter", self.adapter, ADAPTERS)
+        blocks = self.adapted_blocks
+        if self.adapter == "none":
+            if blocks:
+                raise ValueError(f"adapted_blocks {blocks} must be empty for adapter 'none'")
+        elif not blocks or list(blocks) != sorted(set(blocks)) or blocks[-1] > self.depth:
+            raise ValueError(
+                f"adapted_blocks {blocks} must be ascending block numbers in 1..{self.depth}"
+            )
+
+    def _check_head(self) -> None:
+        _check_choice("head", self.head, HEADS)
+        fixed = _HEAD_DIMS[self.head]
+        if fixed is None:
+            return
+        if "float" not in self.branches:
+            raise ValueError(f"head {self.head!r} needs the float branch: the hash branch has gem")
+        if self.descriptor_dim != fixed:
+            raise ValueError(
+                f"descriptor_dim {self.descriptor_dim} contradicts head {self.head!r}, whose "
+                f"descriptors have {fixed} values"
+            )
 
     @property
     def native_grid(self) -> int:
@@ -72,18 +104,37 @@ class ModelSettings:
         return self.native_size // PATCH_SIZE
 
     def to_json(self) -> dict[str, Any]:
-        """Return the settings as a dictionary of JSON values."""
-        return asdict(self)
+        """Return the settings as a dictionary of JSON values.
+
+        Fields that came later are left out where they have their default, so that files and
+        fingerprints made before them stay valid.
+        """
+        later = {field.name: field.default for field in fields(self) if _is_later(field)}
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if name not in later or value != later[name]
+        }
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> ModelSettings:
         """Build settings from what `to_json` returned; ValueError for another set of keys."""
         names = {field.name for field in fields(cls)}
-        if set(values) != names:
-            differing = ", ".join(sorted(names ^ set(values)))
+        required = {field.name for field in fields(cls) if not _is_later(field)}
+        if not required <= set(values) <= names:
+            differing = ", ".join(sorted((required - set(values)) | (set(values) - names)))
             raise ValueError(f"model settings with missing or unknown keys: {differing}")
         lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
         return cls(**{**values, **lists})
+
+
+def _is_later(field: Field[Any]) -> bool:
+    return field.default is not MISSING
+
+
+def _check_choice(name: str, value: object, known: Sequence[str]) -> None:
+    if value not in known:
+        raise ValueError(f"unknown {name} {value!r}: choose one of {', '.join(known)}")
 
 
 def _check_size(name: str, value: object) -> None:
@@ -128,31 +179,50 @@ def preset_settings(
     branches: Sequence[str] = BRANCHES,
     adapters: str | None = None,
     input_size: tuple[int, int] | None = None,
+    adapter: str = "multi-conv",
+    head: str = "gem",
 ) -> ModelSettings:
     """Return the settings of a preset, with what differs from it.
 
-    adapters: "all", "last:N" or "every:N" (blocks N, 2N, ...); the preset's own by default.
-    Raises ValueError for an unknown preset, placement, branch or size.
+    adapters: where they are: "all", "last:N" or "every:N" (blocks N, 2N, ...). By default the
+        preset's own placement, and "all" for "in-block".
+    adapter, head: see `ModelSettings`. The descriptor is as long as the head makes it.
+    Raises ValueError for an unknown preset, placement, branch, adapter or head, or a wrong size.
     """
-    if preset not in _PRESETS:
-        raise ValueError(f"unknown preset {preset!r}: choose one of {', '.join(PRESETS)}")
+    _check_choice("preset", preset, PRESETS)
+    _check_choice("head", head, HEADS)
     values = _PRESETS[preset]
+    if adapter == "none" and adapters is not None:
+        raise ValueError(f"adapters {adapters!r} contradict adapter 'none': leave them out")
     return ModelSettings(
         preset=preset,
         embed_dim=values.embed_dim,
         depth=values.depth,
         num_heads=values.num_heads,
         native_size=values.native_size,
-        adapted_blocks=_adapted_blocks(adapters or values.adapters, values.depth),
-        descriptor_dim=values.descriptor_dim,
+        adapted_blocks=_adapted_blocks(adapters, adapter, values),
+        descriptor_dim=_HEAD_DIMS[head] or values.descriptor_dim,
         code_bits=CODE_BITS,
         branches=tuple(branches),
         input_size=input_size or values.input_size,
+        adapter=adapter,
+        head=head,
     )
 
 
-def _adapted_blocks(adapters: str, depth: int) -> tuple[int, ...]:
-    """Return the 1-based block numbers that "all", "last:N" or "every:N" stand for."""
+def _adapted_blocks(placement: str | None, adapter: str, preset: _Preset) -> tuple[int, ...]:
+    if adapter == "none":
+        return ()
+    return placed_blocks(
+        placement or ("all" if adapter == "in-block" else preset.adapters), preset.depth
+    )
+
+
+def placed_blocks(adapters: str, depth: int) -> tuple[int, ...]:
+    """Return the 1-based block numbers that "all", "last:N" or "every:N" stand for.
+
+    Raises ValueError for anything else, and for N outside 1..depth.
+    """
     if adapters == "all":
         return tuple(range(1, depth + 1))
     kind, _, number = adapters.partition(":")

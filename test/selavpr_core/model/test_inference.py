@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from selavpr_core.model import SelaVPR
-from selavpr_core.model.inference import FoldedAdapter, inference_copy
+from selavpr_core.model.inference import FoldedMultiConv, inference_copy
 
 from ..lively import images, lively_model
 
@@ -32,7 +32,7 @@ def test_a_folded_adapter_equals_the_one_it_was_made_from(model: SelaVPR) -> Non
     adapter = model.hash_branch.adapters["5"]
     tokens = torch.randn(2, 6 * 4, 192)
     with torch.inference_mode():
-        folded = FoldedAdapter(adapter)(tokens, (6, 4))
+        folded = FoldedMultiConv(adapter)(tokens, (6, 4))
         torch.testing.assert_close(folded, adapter(tokens, (6, 4)), rtol=1e-4, atol=1e-5)
 
 

@@ -56,7 +56,7 @@ def refined_by_hand(model: SelaVPR, batch: Tensor, grid: tuple[int, int]) -> lis
         state = stages[blocks[0] - 1]
         for block in blocks:
             state = state + branch.adapters[str(block)](state + stages[block], grid)
-        vectors.append(branch.head(model.backbone.norm(state)))
+        vectors.append(branch.head(model.backbone.norm(state), grid))
     return vectors
 
 

@@ -28,7 +28,7 @@ def test_a_head_normalises_patches_pools_and_normalises() -> None:
         features = features / features.norm(dim=2, keepdim=True)
         expected = head.linear2(features.clamp(min=1e-6).pow(3).mean(1).pow(1 / 3))
         expected = expected / expected.norm(dim=1, keepdim=True)
-        torch.testing.assert_close(head(tokens), expected)
+        torch.testing.assert_close(head(tokens, (2, 3)), expected)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
@@ -38,7 +38,7 @@ def test_a_head_answers_in_float32_whatever_it_gets(dtype: torch.dtype) -> None:
     head.linear1.weight.data.abs_().neg_()  # all features negative: every channel is clamped
     head.linear1.bias.data.zero_()
     with torch.autocast("cpu", torch.bfloat16):
-        vector = head(torch.rand(1, 4, 8).to(dtype))
+        vector = head(torch.rand(1, 4, 8).to(dtype), (2, 2))
     assert vector.dtype == torch.float32
     assert torch.isfinite(vector).all()
     vector.sum().backward()
@@ -47,5 +47,5 @@ def test_a_head_answers_in_float32_whatever_it_gets(dtype: torch.dtype) -> None:
 
 def test_the_exponent_learns() -> None:
     head = GeMHead(8, 5)
-    head(torch.randn(3, 4, 8))[:, 0].sum().backward()
+    head(torch.randn(3, 4, 8), (2, 2))[:, 0].sum().backward()
     assert head.gem.p.grad.abs().item() > 0

@@ -1,10 +1,12 @@
-"""The head of a branch: from refined patch tokens to one vector an image."""
+"""The method's own head: generalised mean pooling between two linear layers."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from selavpr_core.model.heads.head import Head
 
 
 class GeM(nn.Module):
@@ -20,7 +22,7 @@ class GeM(nn.Module):
         return tokens.clamp(min=self.eps).pow(self.p).mean(dim=1).pow(1.0 / self.p)
 
 
-class GeMHead(nn.Module):
+class GeMHead(Head):
     """Linear D -> D, L2 over the channels of each patch, GeM, Linear D -> outputs, L2.
 
     It computes in float32 whatever surrounds it: cubes of what GeM clamps at 1e-6 are zero in
@@ -28,13 +30,13 @@ class GeMHead(nn.Module):
     """
 
     def __init__(self, embed_dim: int, outputs: int) -> None:
-        super().__init__()
+        super().__init__(embed_dim, outputs)
         self.linear1 = nn.Linear(embed_dim, embed_dim)
         self.gem = GeM()
         self.linear2 = nn.Linear(embed_dim, outputs)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """tokens: [B, N, D] of the patches; returns [B, outputs] float32 of length 1."""
+    def forward(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+        """tokens: [B, h * w, D] of the patches; returns [B, outputs] float32 of length 1."""
         with torch.autocast(tokens.device.type, enabled=False):
             features = functional.normalize(self.linear1(tokens.float()), dim=2)
             return functional.normalize(self.linear2(self.gem(features)), dim=1)

@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from selavpr_core.model.adapter import Adapter, MultiConv
+from selavpr_core.model.adapters.multi_conv import MultiConv, MultiConvAdapter
 
-from ..lively import lively_model
+from ...lively import lively_model
 
 
 @pytest.fixture(scope="module")
-def adapter() -> Adapter:
+def adapter() -> MultiConvAdapter:
     return lively_model().float_branch.adapters["1"]
 
 
@@ -33,7 +33,7 @@ def convolved_by_loops(features: torch.Tensor, unit: nn.Module) -> torch.Tensor:
     return result
 
 
-def test_it_is_the_sum_of_its_paths_on_the_map(adapter: Adapter) -> None:
+def test_it_is_the_sum_of_its_paths_on_the_map(adapter: MultiConvAdapter) -> None:
     height, width = 3, 5
     tokens = torch.randn(2, height * width, 192, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -61,7 +61,7 @@ def test_it_is_the_sum_of_its_paths_on_the_map(adapter: Adapter) -> None:
 def test_widths_and_parameters_are_the_published_ones(
     embed_dim: int, parameters: int, widths: tuple[int, ...]
 ) -> None:
-    adapter = Adapter(embed_dim)
+    adapter = MultiConvAdapter(embed_dim)
     convolutions = [m for m in adapter.modules() if isinstance(m, nn.Conv2d)]
     assert tuple(conv.out_channels for conv in convolutions) == widths
     assert [conv.kernel_size[0] for conv in convolutions] == [1, 1, 3, 1, 5]
@@ -69,7 +69,7 @@ def test_widths_and_parameters_are_the_published_ones(
 
 
 def test_it_is_zero_before_training() -> None:
-    adapter = Adapter(192).eval()
+    adapter = MultiConvAdapter(192).eval()
     assert not adapter(torch.randn(1, 4, 192), (2, 2)).any()
     for parameter in adapter.multi_conv.path5[1].conv.parameters():
         assert torch.all(parameter == 1e-5)
@@ -77,7 +77,7 @@ def test_it_is_zero_before_training() -> None:
 
 
 def test_its_first_step_moves_only_what_comes_after_it() -> None:
-    adapter = Adapter(192).train()
+    adapter = MultiConvAdapter(192).train()
     adapter(torch.randn(2, 4, 192), (2, 2)).sum().backward()
     assert adapter.up.weight.grad.abs().sum() > 0
     assert not adapter.down.weight.grad.any()

@@ -1,10 +1,13 @@
-"""The MultiConv adapter of a side network."""
+"""The MultiConv adapter: convolutions of three sizes on the map of patches."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from selavpr_core.model.adapters.bottleneck import bottleneck
+from selavpr_core.model.tokens import split_tokens
 
 
 class ConvUnit(nn.Module):
@@ -42,7 +45,7 @@ class MultiConv(nn.Module):
         return features + torch.cat(paths, dim=1)
 
 
-class Adapter(nn.Module):
+class MultiConvAdapter(nn.Module):
     """Linear D -> D/2, ReLU, MultiConv on the map of patches, Linear D/2 -> D.
 
     Before training its output is zero, whatever the input.
@@ -50,16 +53,16 @@ class Adapter(nn.Module):
 
     def __init__(self, embed_dim: int) -> None:
         super().__init__()
-        self.down = nn.Linear(embed_dim, embed_dim // 2)
+        self.down, self.up = bottleneck(embed_dim, embed_dim // 2)
         self.multi_conv = MultiConv(embed_dim // 2)
-        self.up = nn.Linear(embed_dim // 2, embed_dim)
-        nn.init.trunc_normal_(self.down.weight, std=0.02)
-        for zero in (self.down.bias, self.up.weight, self.up.bias):
-            nn.init.zeros_(zero)
 
     def forward(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
-        """tokens: [B, h * w, D] of the patches, grid: (h, w); returns the same shape."""
-        features = functional.relu(self.down(tokens))
+        """tokens: [B, h * w, D] of the patches, grid: (h, w); returns the same shape.
+
+        A class token before the patches passes through the linear parts alone.
+        """
+        class_token, patches = split_tokens(functional.relu(self.down(tokens)), grid)
         # A transposed view is a channels-last map: no copy on the way in or out.
-        features = self.multi_conv(features.transpose(1, 2).unflatten(2, grid))
-        return self.up(features.flatten(2).transpose(1, 2))
+        patches = self.multi_conv(patches.transpose(1, 2).unflatten(2, grid))
+        patches = patches.flatten(2).transpose(1, 2)
+        return self.up(torch.cat([class_token, patches], dim=1) if class_token.numel() else patches)

@@ -1,0 +1,15 @@
+"""Heads: from a branch's refined tokens to one vector of length 1 an image."""
+
+from __future__ import annotations
+
+from selavpr_core.model.heads.gem import GeM, GeMHead
+from selavpr_core.model.heads.head import Head
+
+__all__ = ["GeM", "GeMHead", "Head", "head_named"]
+
+_HEADS: dict[str, type[Head]] = {"gem": GeMHead}
+
+
+def head_named(name: str, embed_dim: int, outputs: int) -> Head:
+    """Return a new head; outputs: the length of its vectors."""
+    return _HEADS[name](embed_dim, outputs)
