@@ -36,7 +36,7 @@ def mine(vectors: Tensor, labels: Tensor) -> Pairs:
 
     vectors: [B, D] float32, compared by their cosine. labels: [B] int64.
     A positive pair stays if its similarity less 0.1 is below that of the anchor's most similar
-    negative; a negative pair if its similarity plus 0.1 is above that of the least similar positive.
+    negative; a negative pair if its similarity plus 0.1 is above the least similar positive's.
     """
     anchors, positives, negative_anchors, negatives = _MINER(vectors, labels)
     return Pairs((anchors, positives), (negative_anchors, negatives))

@@ -1,0 +1,16 @@
+"""Batches of places: which places and images meet, and the pixels that the network sees."""
+
+from training.batches.dataset import PlaceBatch, PlaceDataset
+from training.batches.loader import make_loader, worker_death
+from training.batches.sampler import PlaceRequest, PlaceSampler
+from training.batches.settings import BatchSettings
+
+__all__ = [
+    "BatchSettings",
+    "PlaceBatch",
+    "PlaceDataset",
+    "PlaceRequest",
+    "PlaceSampler",
+    "make_loader",
+    "worker_death",
+]

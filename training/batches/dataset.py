@@ -1,0 +1,88 @@
+"""Places read from disk."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from training.batches.pixels import Augmentation, normalised
+from training.batches.sampler import PlaceRequest
+from training.batches.settings import BatchSettings
+from training.errors import UndecodableImageError
+from training.images import read_rgb
+from training.index import PlaceIndex
+
+
+class PlaceBatch(NamedTuple):
+    """Images of some places; those of one place are neighbours.
+
+    images: [P * K, 3, H, W] float32, normalised.
+    labels: [P * K] int64, numbers of the places.
+    paths: of the images, P * K.
+    undecodable: (path, reason) of images that cannot be decoded, each once. Others of the same
+        place stand in for them; a place of which no image can be decoded is missing from the batch.
+    """
+
+    images: Tensor
+    labels: Tensor
+    paths: list[str]
+    undecodable: list[tuple[str, str]]
+
+
+class PlaceDataset(Dataset[PlaceBatch]):
+    """Reads batches of places.
+
+    K random images are drawn of each place; a place of fewer has some of them twice.
+    """
+
+    def __init__(self, index: PlaceIndex, settings: BatchSettings) -> None:
+        self._index = index
+        self._settings = settings
+        self._augmentation = Augmentation(settings.size, settings.randaugment)
+
+    def __getitem__(self, requests: list[PlaceRequest]) -> PlaceBatch:
+        """Read a batch. What is random depends on the requests alone."""
+        images: list[NDArray[np.uint8]] = []
+        labels: list[int] = []
+        paths: list[str] = []
+        undecodable: list[tuple[str, str]] = []
+        for request in requests:
+            place_images, place_paths = self._read_place(request, undecodable)
+            images += place_images
+            paths += place_paths
+            labels += [request.place] * len(place_images)
+        height, width = self._settings.size
+        pixels = normalised(images) if images else torch.empty(0, 3, height, width)
+        return PlaceBatch(pixels, torch.tensor(labels, dtype=torch.int64), paths, undecodable)
+
+    def _read_place(
+        self, request: PlaceRequest, undecodable: list[tuple[str, str]]
+    ) -> tuple[list[NDArray[np.uint8]], list[str]]:
+        """Return K augmented images of a place and their paths, or none if none can be decoded."""
+        key = np.random.SeedSequence(request.seed, spawn_key=(request.epoch, request.position))
+        random = np.random.default_rng(key)
+        first, end = self._index.starts[request.place], self._index.starts[request.place + 1]
+        seeds = random.integers(2**63, size=self._settings.images)
+        decoded: list[tuple[NDArray[np.uint8], str]] = []
+        for row in random.permutation(np.arange(first, end)):
+            path = self._index.path(int(row))
+            try:
+                decoded.append((read_rgb(path), str(path)))
+            except UndecodableImageError as error:
+                undecodable.append((str(path), error.reason))
+            if len(decoded) == self._settings.images:
+                break
+        if not decoded:
+            return [], []
+        repeated = random.integers(len(decoded), size=self._settings.images - len(decoded))
+        decoded += [decoded[number] for number in repeated]
+        images = [
+            self._augmentation(rgb, int(seed))
+            for (rgb, _), seed in zip(decoded, seeds, strict=True)
+        ]
+        return images, [path for _, path in decoded]

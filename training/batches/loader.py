@@ -1,0 +1,91 @@
+"""Batches read by worker processes."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+from torch.utils.data import DataLoader
+
+from training.batches.dataset import PlaceBatch, PlaceDataset
+from training.batches.sampler import PlaceSampler
+from training.batches.settings import BatchSettings
+from training.errors import TrainingError
+from training.index import PlaceIndex
+
+
+def make_loader(
+    index: PlaceIndex,
+    settings: BatchSettings,
+    sampler: PlaceSampler,
+    workers: int,
+    pin_memory: bool = False,
+) -> DataLoader[PlaceBatch]:
+    """Return a loader of a sampler's batches.
+
+    workers: processes that read images, each a batch at a time; 0 reads in this process. They live
+        as long as the loader, and their number does not change the batches.
+    pin_memory: put batches where a GPU can fetch them by itself.
+
+    Iterating raises TrainingError where no image of a batch can be decoded, or a worker died.
+    """
+    return _PlaceLoader(
+        PlaceDataset(index, settings),
+        batch_size=None,  # the sampler's items are batches already
+        sampler=sampler,
+        collate_fn=_as_it_is,  # type: ignore[arg-type]
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=pin_memory,
+        worker_init_fn=_leave_signals_to_the_parent,
+    )
+
+
+def worker_death(error: BaseException) -> TrainingError | None:
+    """Return what to tell the user if an error says that a worker died, else None.
+
+    torch raises it in whatever the process is doing at that moment, not only in the loader.
+    """
+    if isinstance(error, RuntimeError) and str(error).startswith("DataLoader worker (pid"):
+        return TrainingError(
+            f"a process that reads images died ({str(error).splitlines()[0].strip(' .')}):"
+            " if the machine ran out of memory (or of /dev/shm), use fewer workers"
+        )
+    return None
+
+
+class _PlaceLoader(DataLoader[PlaceBatch]):
+    def __iter__(self) -> Iterator[PlaceBatch]:  # type: ignore[override]
+        return _checked(super().__iter__())
+
+
+def _checked(batches: Iterator[PlaceBatch]) -> Iterator[PlaceBatch]:
+    try:
+        for batch in batches:
+            # Pinning makes lists of tuples.
+            undecodable = [(path, reason) for path, reason in batch.undecodable]
+            if not batch.paths:
+                path, reason = undecodable[0]
+                raise TrainingError(
+                    f"no image of a whole batch can be decoded ({len(undecodable)} tried;"
+                    f" {path}: {reason}): is the data where the index says?"
+                )
+            yield batch._replace(undecodable=undecodable)
+    except RuntimeError as error:
+        if death := worker_death(error):
+            raise death from error
+        raise
+
+
+def _as_it_is(batch: PlaceBatch) -> PlaceBatch:
+    return batch
+
+
+def _leave_signals_to_the_parent(worker: int) -> None:
+    """Let Ctrl-C and SIGTERM, which often reach a whole process group, end the parent alone.
+
+    It may have a checkpoint to write, and ends its workers itself; a worker whose parent is gone
+    ends on its own.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -1,0 +1,49 @@
+"""From an image of any size to what the network reads in training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms import InterpolationMode, v2  # type: ignore[import-untyped]
+
+from selavpr_core.preprocessing import Preprocessing
+
+
+class Augmentation:
+    """Squash an image to a size, and augment it by chance.
+
+    size: (height, width) in pixels.
+    operations: of RandAugment (bilinear, magnitude 9 of 30), one after the other; 0 for none.
+    """
+
+    def __init__(self, size: tuple[int, int], operations: int) -> None:
+        self._size = size
+        self._randaugment = (
+            v2.RandAugment(num_ops=operations, interpolation=InterpolationMode.BILINEAR)
+            if operations
+            else None
+        )
+
+    def __call__(self, rgb: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
+        """RGB uint8 [H, W, 3] to [height, width, 3]; the chance depends on the seed alone."""
+        height, width = self._size
+        image = Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR)
+        if self._randaugment is None:
+            return np.asarray(image)
+        # RandAugment draws from torch's global generator, which is given back as it was found.
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            return np.asarray(self._randaugment(image))
+
+
+def normalised(images: Sequence[NDArray[np.uint8]]) -> Tensor:
+    """N images, RGB uint8 [H, W, 3], to [N, 3, H, W] float32 with ImageNet's mean and deviation."""
+    pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+    mean = torch.tensor(Preprocessing.mean).view(3, 1, 1) * 255.0
+    std = torch.tensor(Preprocessing.std).view(3, 1, 1) * 255.0
+    return pixels.to(torch.float32, memory_format=torch.contiguous_format).sub_(mean).div_(std)
