@@ -16,6 +16,12 @@ FILES = {
     "base-float": "SelaVPRplusplus_base.pth",
     "large-float": "SelaVPRplusplus_large.pth",
 }
+# DINOv2 as it was pretrained, without registers; there is none of the size of tiny.
+BACKBONES = {
+    "small": "timm/vit_small_patch14_dinov2.lvd142m",
+    "base": "timm/vit_base_patch14_dinov2.lvd142m",
+    "large": "timm/vit_large_patch14_dinov2.lvd142m",
+}
 _TIMEOUT = 10.0
 
 # The hub's error derives from the base of its HTTP library's errors; which library that is changes
@@ -30,20 +36,32 @@ def fetch(name: str) -> Path:
     name: a key of FILES. A file that is in the cache is used without asking the network.
     Raises WeightsUnavailableError.
     """
-    file = FILES[name]
+    return _fetched(REPOSITORY, FILES[name], f"weights {name!r}", "or try random:tiny")
+
+
+def fetch_backbone(preset: str) -> Path:
+    """Return the path of a preset's pretrained DINOv2 backbone, fetched as `fetch` does.
+
+    preset: a key of BACKBONES. Raises WeightsUnavailableError.
+    """
+    advice = "or train from random weights (a test, no more)"
+    return _fetched(BACKBONES[preset], "model.safetensors", f"DINOv2 weights of {preset}", advice)
+
+
+def _fetched(repository: str, file: str, what: str, advice: str) -> Path:
     try:
-        return Path(hf_hub_download(REPOSITORY, file, local_files_only=True))
+        return Path(hf_hub_download(repository, file, local_files_only=True))
     except LocalEntryNotFoundError:
         pass
     try:
         # Asked first and only once: the download itself retries for half a minute without network.
-        get_hf_file_metadata(hf_hub_url(REPOSITORY, file), timeout=_TIMEOUT)
-        return Path(hf_hub_download(REPOSITORY, file))
+        get_hf_file_metadata(hf_hub_url(repository, file), timeout=_TIMEOUT)
+        return Path(hf_hub_download(repository, file))
     except _FAILURES as error:
         raise WeightsUnavailableError(
-            f"weights {name!r} are not in the cache and cannot be fetched ({_reason(error)}): "
-            f"get {file} from {REPOSITORY} on the Hugging Face hub and give its path, set HF_HOME "
-            "to a cache that has it, or try random:tiny"
+            f"{what} are not in the cache and cannot be fetched ({_reason(error)}): "
+            f"get {file} from {repository} on the Hugging Face hub and give its path, set HF_HOME "
+            f"to a cache that has it, {advice}"
         ) from error
 
 
