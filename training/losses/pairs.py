@@ -20,12 +20,17 @@ class Pairs(NamedTuple):
     negatives: tuple[Tensor, Tensor]
 
     def counts(self) -> dict[str, Tensor]:
-        """Return how many pairs there are, as float32 scalars by the names they are logged with."""
+        """Return how many pairs there are, as float32 scalars by the names to log them with."""
         positives, negatives = self.positives[0], self.negatives[0]
         return {
             "positive_pairs": torch.tensor(float(len(positives))),
             "negative_pairs": torch.tensor(float(len(negatives))),
         }
+
+    def joined(self) -> tuple[Tensor, Tensor]:
+        """Return all pairs, (anchors [n + m], others [n + m]) int64."""
+        anchors, others = zip(self.positives, self.negatives, strict=True)
+        return torch.cat(anchors), torch.cat(others)
 
 
 _MINER = MultiSimilarityMiner(epsilon=0.1)
@@ -34,17 +39,10 @@ _MINER = MultiSimilarityMiner(epsilon=0.1)
 def mine(vectors: Tensor, labels: Tensor) -> Pairs:
     """Return the pairs that are hard enough to learn from: the multi-similarity miner's.
 
-    vectors: [B, D] float32, compared by their cosine. labels: [B] int64.
     A positive pair stays if its similarity less 0.1 is below that of the anchor's most similar
     negative; a negative pair if its similarity plus 0.1 is above the least similar positive's.
+
+    vectors: [B, D] float32, compared by their cosine. labels: [B] int64.
     """
-    anchors, positives, negative_anchors, negatives = _MINER(vectors, labels)
+    anchors, positives, negative_anchors, negatives = _MINER(vectors.detach(), labels)
     return Pairs((anchors, positives), (negative_anchors, negatives))
-
-
-def all_pairs(labels: Tensor) -> Pairs:
-    """Return every ordered pair of two images. labels: [B] int64."""
-    same = labels[:, None] == labels[None, :]
-    others = ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
-    positives, negatives = torch.where(same & others), torch.where(~same)
-    return Pairs((positives[0], positives[1]), (negatives[0], negatives[1]))
