@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from selavpr_core.model.adapters.in_block import InBlockAdapters
+from selavpr_core.model.autocast import autocast_dtype
+from selavpr_core.model.frozen import frozen_block
 from selavpr_core.model.settings import PATCH_SIZE, ModelSettings, check_image_size
 
 # A model meets one or two image sizes in its life; whoever feeds it many must not fill the memory.
@@ -74,14 +76,18 @@ class Backbone(nn.Module):
         with torch.set_grad_enabled(tuned and torch.is_grad_enabled()):
             tokens = self._embed(images)
         yield tokens
+        half = autocast_dtype(tokens.device)
         for number, block in enumerate(self.blocks, start=1):
             parts = [block]
             if str(number) in self.adapters:
                 parts.append(self.adapters[str(number)])
             tuned = tuned or any(_is_tuned(part) for part in parts)
-            # Not around the loop: between two blocks the caller computes with gradients.
-            with torch.set_grad_enabled(tuned and torch.is_grad_enabled()):
-                tokens = parts[-1](tokens, *parts[:-1])
+            if half is not None and not tuned and len(parts) == 1:
+                tokens = frozen_block(block, tokens.to(half))
+            else:
+                # Not around the loop: between two blocks the caller computes with gradients.
+                with torch.set_grad_enabled(tuned and torch.is_grad_enabled()):
+                    tokens = parts[-1](tokens, *parts[:-1])
             yield tokens
 
     def _embedding_is_tuned(self) -> bool:

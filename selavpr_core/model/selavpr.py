@@ -44,9 +44,14 @@ class SelaVPR(nn.Module):
     """SelaVPR++: a DINOv2 with a float branch, a hash branch, or both.
 
     It computes in float32; `Describer` runs it in half precision, with the heads in float32.
+    Under autocast, frozen blocks compute wholly in half precision and the branches' states stay
+    in float32.
 
     source: what `from_pretrained` was given, None for a network that was built otherwise.
     pretrained: whether the weights were trained at all.
+    recompute_adapters: whether the backward pass computes the side networks' adapters and the
+        heads again instead of keeping what the forward pass computed: less memory, the same
+        gradients.
     """
 
     def __init__(self, settings: ModelSettings) -> None:
@@ -54,6 +59,7 @@ class SelaVPR(nn.Module):
         self.settings = settings
         self.source: str | None = None
         self.pretrained = False
+        self.recompute_adapters = True
         self.backbone = Backbone(settings)
         self.float_branch: SideNetwork | None = None
         self.hash_branch: SideNetwork | None = None
@@ -87,21 +93,25 @@ class SelaVPR(nn.Module):
             ValueError for one that the network was built without.
         """
         chosen = self._chosen(branches)
-        _, refined, grid = self._refined(images, chosen)
-        vectors = {name: branch.head(refined[name], grid) for name, branch in chosen.items()}
+        _, states, grid = self._refined(images, chosen)
+        # The last norm is the backbone's, shared by the branches; it is kept in float32.
+        norm, recompute = self.backbone.norm, self.recompute_adapters
+        vectors = {
+            name: branch.vectors(states[name], norm, grid, recompute)
+            for name, branch in chosen.items()
+        }
         hashed = vectors.get("hash")
         return Output(vectors.get("float"), hashed, None if hashed is None else pack_bits(hashed))
 
     def feature_maps(self, images: Tensor) -> FeatureMaps:
         """Return what the heads pool, as maps; images as for `forward`."""
-        last, refined, grid = self._refined(images, self._chosen(None))
+        last, states, grid = self._refined(images, self._chosen(None))
 
         def as_map(tokens: Tensor) -> Tensor:
-            return split_tokens(tokens, grid)[1].unflatten(1, grid)
+            return split_tokens(self.backbone.norm(tokens.float()), grid)[1].unflatten(1, grid)
 
-        maps = {name: as_map(tokens) for name, tokens in refined.items()}
-        backbone = as_map(self.backbone.norm(last.float()))
-        return FeatureMaps(backbone, maps.get("float"), maps.get("hash"))
+        maps = {name: as_map(state) for name, state in states.items()}
+        return FeatureMaps(as_map(last), maps.get("float"), maps.get("hash"))
 
     def _chosen(self, names: Sequence[str] | None) -> dict[str, SideNetwork]:
         """Return the branches of these names, all that there are for None."""
@@ -122,20 +132,16 @@ class SelaVPR(nn.Module):
     def _refined(
         self, images: Tensor, branches: Mapping[str, SideNetwork]
     ) -> tuple[Tensor, dict[str, Tensor], tuple[int, int]]:
-        """Return the last block's output, each branch's normed tokens, and the grid (h, w)."""
+        """Return the last block's output, each branch's state after it, and the grid (h, w)."""
         grid = (images.shape[-2] // PATCH_SIZE, images.shape[-1] // PATCH_SIZE)
         states: dict[str, Tensor | None] = dict.fromkeys(branches)
         images = images.to(self.backbone.patch_embed.proj.weight.dtype)
         for number, tokens in enumerate(self.backbone.stages(images)):
             for name, branch in branches.items():
-                states[name] = branch.advance(number, states[name], tokens, grid)
-        # The last norm is the backbone's, frozen and shared; it is kept in float32.
-        refined = {
-            name: self.backbone.norm(state.float())
-            for name, state in states.items()
-            if state is not None
-        }
-        return tokens, refined, grid
+                states[name] = branch.advance(
+                    number, states[name], tokens, grid, self.recompute_adapters
+                )
+        return tokens, {n: state for n, state in states.items() if state is not None}, grid
 
 
 def pack_bits(values: Tensor) -> Tensor:

@@ -12,7 +12,13 @@ BRANCHES = ("float", "hash")
 SIDE_ADAPTERS = ("multi-conv", "vanilla", "token-channel")
 ADAPTERS = (*SIDE_ADAPTERS, "in-block", "none")
 # Heads of the float branch, and the length of the descriptor where the head fixes it.
-_HEAD_DIMS = {"gem": None, "salad": 64 * 128 + 256, "boq": 32 * 384}
+SALAD_CLUSTERS, SALAD_CLUSTER_DIM, SALAD_TOKEN_DIM = 64, 128, 256
+BOQ_CHANNELS, BOQ_ROW_DIM = 384, 32
+_HEAD_DIMS = {
+    "gem": None,
+    "salad": SALAD_CLUSTERS * SALAD_CLUSTER_DIM + SALAD_TOKEN_DIM,
+    "boq": BOQ_CHANNELS * BOQ_ROW_DIM,
+}
 HEADS = tuple(_HEAD_DIMS)
 
 
@@ -96,6 +102,12 @@ class ModelSettings:
             raise ValueError(
                 f"descriptor_dim {self.descriptor_dim} contradicts head {self.head!r}, whose "
                 f"descriptors have {fixed} values"
+            )
+        height, width = (side // PATCH_SIZE for side in self.input_size)
+        if self.head == "salad" and height * width <= SALAD_CLUSTERS:
+            raise ValueError(
+                f"input_size {self.input_size} has too few patches for head 'salad': "
+                f"{height} x {width}, and it needs more than {SALAD_CLUSTERS}"
             )
 
     @property

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from selavpr_core.model.adapters import side_adapter
+from selavpr_core.model.autocast import autocast_dtype
 from selavpr_core.model.heads import head_named
+from selavpr_core.model.recompute import recomputed
 from selavpr_core.model.settings import SIDE_ADAPTERS, ModelSettings
+
+# Images that a head recomputes at a time: its float32 maps of all images would be the peak.
+_HEAD_CHUNK = 64
 
 
 class SideNetwork(nn.Module):
@@ -28,19 +34,50 @@ class SideNetwork(nn.Module):
         self.start = blocks[0] - 1 if blocks else settings.depth
 
     def advance(
-        self, number: int, state: Tensor | None, block: Tensor, grid: tuple[int, int]
+        self,
+        number: int,
+        state: Tensor | None,
+        block: Tensor,
+        grid: tuple[int, int],
+        recompute: bool = False,
     ) -> Tensor | None:
         """Return the state after block `number`, None before the state begins.
 
         block: [B, 1 + h * w, D], the block's output with the class token first; the embedded
-        tokens for number 0. grid: (h, w).
+        tokens for number 0. grid: (h, w). recompute: whether the backward pass computes the
+        adapter again, instead of keeping what the forward pass computed.
         """
         if number < self.start:
             return None
         tokens = block if self.head.reads_class_token else block[:, 1:]
+        half = autocast_dtype(block.device)
         if number == self.start:
-            return tokens
+            # In half precision the small updates of many blocks would be rounded away.
+            return tokens if half is None else tokens.float()
         assert state is not None
         if str(number) not in self.adapters:
             return state
-        return state + self.adapters[str(number)](state + tokens, grid)
+        adapter = self.adapters[str(number)]
+        features = state + tokens
+        if half is not None:
+            features = features.to(half)
+        if recompute and torch.is_grad_enabled():
+            return state + recomputed(adapter, adapter, features, grid)
+        return state + adapter(features, grid)
+
+    def vectors(
+        self, state: Tensor, norm: nn.Module, grid: tuple[int, int], recompute: bool = False
+    ) -> Tensor:
+        """Return the head's vectors, [B, outputs] float32 of length 1.
+
+        state: after the last block; norm: the backbone's last. recompute: whether the backward
+        pass computes norm and head again, for a few images at a time.
+        """
+
+        def describe(tokens: Tensor) -> Tensor:
+            return self.head(norm(tokens.float()), grid)
+
+        if not (recompute and torch.is_grad_enabled()):
+            return describe(state)
+        parts = [recomputed(self.head, describe, p, random=True) for p in state.split(_HEAD_CHUNK)]
+        return torch.cat(parts)

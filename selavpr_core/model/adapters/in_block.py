@@ -19,8 +19,8 @@ class InBlockAdapters(nn.Module):
 
     def __init__(self, embed_dim: int) -> None:
         super().__init__()
-        self.serial = BottleneckMlp(embed_dim)
-        self.parallel = BottleneckMlp(embed_dim)
+        self.serial = BottleneckMlp(embed_dim, embed_dim // 2)
+        self.parallel = BottleneckMlp(embed_dim, embed_dim // 2)
 
     def forward(self, tokens: Tensor, block: Block) -> Tensor:
         """Return the output of an adapted block of the backbone, [B, N, D] as its input."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from selavpr_core.model.heads.boq import BoqHead
 from selavpr_core.model.heads.gem import GeM, GeMHead
 from selavpr_core.model.heads.head import Head
+from selavpr_core.model.heads.salad import SaladHead
 
-__all__ = ["GeM", "GeMHead", "Head", "head_named"]
+__all__ = ["BoqHead", "GeM", "GeMHead", "Head", "SaladHead", "head_named"]
 
-_HEADS: dict[str, type[Head]] = {"gem": GeMHead}
+_HEADS: dict[str, type[Head]] = {"gem": GeMHead, "salad": SaladHead, "boq": BoqHead}
 
 
 def head_named(name: str, embed_dim: int, outputs: int) -> Head:

@@ -25,8 +25,8 @@ class GeM(nn.Module):
 class GeMHead(Head):
     """Linear D -> D, L2 over the channels of each patch, GeM, Linear D -> outputs, L2.
 
-    It computes in float32 whatever surrounds it: cubes of what GeM clamps at 1e-6 are zero in
-    half precision.
+    From the first norm on it computes in float32 whatever surrounds it: cubes of what GeM clamps
+    at 1e-6 are zero in half precision.
     """
 
     def __init__(self, embed_dim: int, outputs: int) -> None:
@@ -37,6 +37,7 @@ class GeMHead(Head):
 
     def forward(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
         """tokens: [B, h * w, D] of the patches; returns [B, outputs] float32 of length 1."""
+        features = self.linear1(tokens.to(self.linear1.weight.dtype)).float()
         with torch.autocast(tokens.device.type, enabled=False):
-            features = functional.normalize(self.linear1(tokens.float()), dim=2)
+            features = functional.normalize(features, dim=2)
             return functional.normalize(self.linear2(self.gem(features)), dim=1)

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 class Head(nn.Module):
     """Pools a branch's tokens into one vector an image.
 
-    It computes in float32 whatever surrounds it.
+    What pools and normalises is computed in float32 whatever surrounds it. Matrix products before
+    that follow the surrounding autocast, in training; the describer uses none for heads.
 
     reads_class_token: whether the tokens that it gets start with the class token.
     """
