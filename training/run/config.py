@@ -153,6 +153,8 @@ class ValidationConfig(_Section):
 
     set, root: a published set and its folder; or
     database, queries: two folders of images with positions in their names, or two CSV files.
+    radius: metres within which a database image is a right one; null is what the set is published
+        with, 25 for a pair. heading: degrees that headings may differ by; null: not compared.
     batch_size: images described at once.
     """
 
@@ -160,6 +162,8 @@ class ValidationConfig(_Section):
     root: Annotated[FilePath | None, Field(json_schema_extra={FREE_ON_RESUME: True})] = None
     database: FilePath | None = None
     queries: FilePath | None = None
+    radius: Annotated[float | None, Field(gt=0)] = None
+    heading: Annotated[float | None, Field(ge=0, le=180)] = None
     batch_size: Annotated[Positive, Field(json_schema_extra={FREE_ON_RESUME: True})] = 32
 
     @model_validator(mode="after")

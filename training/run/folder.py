@@ -1,0 +1,84 @@
+"""The folder that a run leaves behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from selavpr_core.model import SelaVPR
+from selavpr_core.place_map.durable import publish
+from selavpr_core.weights import native
+from training.errors import TrainingError
+from training.run.config import Config, changed_keys, load_config
+
+
+class RunFolder:
+    """runs/NAME: config.yaml, versions.json, last.ckpt, best.safetensors, metrics and lists.
+
+    path: of the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoint = path / "last.ckpt"
+        self.weights = path / "best.safetensors"
+        self.config = path / "config.yaml"
+        self.metrics = path / "metrics.jsonl"
+        self.summary = path / "summary.json"
+        self.undecodable = path / "undecodable.txt"
+        self.nan_batch = path / "nan_batch.txt"
+
+    def check(self, config: Config, resume: bool) -> None:
+        """Raise TrainingError unless the folder is free, or holds the same run to be resumed."""
+        if not resume:
+            if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+                raise TrainingError(
+                    f"{self.path} exists already: continue it with --resume, choose another name "
+                    "(name=...), or remove it"
+                )
+            return
+        if not self.config.is_file():
+            raise TrainingError(f"there is no run {self.path} to resume: leave out --resume")
+        changed = changed_keys(load_config(self.config), config)
+        if changed:
+            raise TrainingError(
+                f"{self.path} was started with other values of {', '.join(changed)}: resume it "
+                f"with its own configuration ({self.config}), or start a new run"
+            )
+
+    def make(self, config: Config, versions: Mapping[str, str | None]) -> None:
+        """Make the folder, and write the configuration and the versions, anew when resuming."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            _write(self.config, config.to_yaml())
+            _write(self.path / "versions.json", json.dumps(dict(versions), indent=2) + "\n")
+        except OSError as error:
+            raise TrainingError(f"{self.path} cannot be written: {error.strerror}") from error
+
+    def save_weights(self, model: SelaVPR) -> str:
+        """Replace best.safetensors, durably and at once; return the fingerprint.
+
+        Raises WeightsError where it cannot be written.
+        """
+        aside = self.path / f"new-{self.weights.name}"
+        aside.unlink(missing_ok=True)  # a run that was killed here
+        model.pretrained = True
+        digest = native.save(model, aside)
+        publish(aside, self.weights)
+        return digest
+
+    def write_summary(self, values: Mapping[str, Any]) -> None:
+        """Write what the run came to."""
+        _write(self.summary, json.dumps(dict(values), indent=2) + "\n")
+
+    def write_nan_batch(self, step: int, paths: Sequence[str]) -> None:
+        """Write the images of the step that gave no finite loss."""
+        _write(self.nan_batch, "".join(f"{path}\n" for path in [f"# step {step}", *paths]))
+
+
+def _write(path: Path, text: str) -> None:
+    aside = path.with_name(f"{path.name}.part")
+    aside.write_text(text, encoding="utf-8")
+    publish(aside, path)

@@ -1,0 +1,381 @@
+"""The training loop: epochs of steps, each epoch ended by a validation."""
+
+from __future__ import annotations
+
+import math
+import signal
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from lightning.fabric import Fabric
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import StepLR
+from tqdm import tqdm
+
+from selavpr_core.errors import SelaVPRError
+from selavpr_core.model import SelaVPR
+from training.batches import PlaceBatch
+from training.errors import TrainingError
+from training.evaluation.evaluation_set import EvaluationSet
+from training.index import PlaceIndex
+from training.run.checkpoint import (
+    changing_state,
+    frozen_digest,
+    read_checkpoint,
+    restore_state,
+    write_checkpoint,
+)
+from training.run.config import Config
+from training.run.data import make_batches
+from training.run.early_stopping import BestEpoch
+from training.run.folder import RunFolder
+from training.run.hardware import chosen_precision
+from training.run.journal import Journal, Undecodable
+from training.run.network import trained_branches
+from training.run.objective import make_objective
+from training.run.stopping import Interruption, Stopped, StopRequest
+from training.run.validation import validate
+from training.strategies import prepare_for_training, set_training_mode
+
+# On a GPU reading a loss waits for the step: steps between two readings.
+_READ_EVERY = 10
+
+
+@dataclass
+class Position:
+    """Where a run is.
+
+    epoch: whole epochs, validated. batch: batches of the epoch in work; all of them where only
+    its validation is missing. step: optimizer steps. images: read until the last checkpoint.
+    seconds: of training. loss_sum, loss_count: of the losses of the epoch in work. fingerprint: of
+    best.safetensors. done: whether max_steps ended the run.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    images: int = 0
+    seconds: float = 0.0
+    loss_sum: float = 0.0
+    loss_count: int = 0
+    fingerprint: str = ""
+    done: bool = False
+
+
+class _Unread(NamedTuple):
+    """Losses of a step, still on the device."""
+
+    step: int
+    paths: list[str]
+    learning_rate: float
+    total: Tensor
+    parts: dict[str, Tensor]
+
+
+class Loop:
+    """A run between its start and its end.
+
+    position: where it is. best: its best epoch. undecodable: images that could not be read.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        fabric: Fabric,
+        folder: RunFolder,
+        index: PlaceIndex,
+        model: SelaVPR,
+        evaluation_set: EvaluationSet | None,
+    ) -> None:
+        """fabric: launched. model: as it is before the first step; it is trained in place."""
+        self.position = Position()
+        self.best = BestEpoch()
+        self.undecodable = Undecodable(folder.undecodable)
+        self._config = config
+        self._fabric = fabric
+        self._folder = folder
+        self._evaluation_set = evaluation_set
+        self._index = index
+        self._trained = trained_branches(config.model)
+        self._objective = make_objective(config.loss, self._trained)
+        self._sampler, self._loader = make_batches(config.data, index, config.seed, fabric)
+        on_gpu = fabric.device.type == "cuda"
+        self._read_every = _READ_EVERY if on_gpu else 1
+        self._unread: list[_Unread] = []
+        self._uncounted = 0  # images of this rank that position does not have yet
+
+        self._parameters = prepare_for_training(model, config.model.strategy, self._trained)
+        self._frozen_digest = frozen_digest(model)
+        if on_gpu:
+            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            if fabric.world_size > 1:
+                model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        self._model = model
+        self._optimizer = torch.optim.Adam(
+            self._parameters,
+            lr=config.optimizer.learning_rate,
+            weight_decay=config.optimizer.weight_decay,
+            fused=on_gpu,
+        )
+        self._scheduler = StepLR(self._optimizer, config.optimizer.halve_every, gamma=0.5)
+        self._network, self._stepper = fabric.setup(model, self._optimizer)
+
+    def restore(self) -> None:
+        """Go on where the folder's checkpoint was written; TrainingError where it does not fit."""
+        content = read_checkpoint(self._folder.checkpoint)
+        if content["index"] != self._index.fingerprint:
+            raise TrainingError(
+                f"the index {self._config.data.index} is another one than {self._folder.path} was "
+                "started with: give that one (data.index=...), or start a new run"
+            )
+        if content["frozen"] != self._frozen_digest:
+            raise TrainingError(
+                f"the frozen weights are others than {self._folder.path} was started with: put "
+                "back the files of model.init or model.backbone, or start a new run"
+            )
+        restore_state(self._model, content["model"])
+        self._optimizer.load_state_dict(content["optimizer"])
+        self._scheduler.load_state_dict(content["scheduler"])
+        self._fabric.strategy.precision.load_state_dict(content["scaler"])
+        self.position = Position(**content["position"])
+        self.best = BestEpoch(**content["best"])
+
+    def run(self) -> None:
+        """Train until the last epoch, the end of patience, or max_steps.
+
+        Raises Stopped when a signal ended it, TrainingError for a loss that is not finite.
+        """
+        trainer, position = self._config.trainer, self.position
+        self._journal = Journal(self._folder, position.step) if self._leads else None
+        try:
+            with StopRequest() as stop:
+                while (
+                    not position.done
+                    and position.epoch < trainer.epochs
+                    and not self.best.exhausted(trainer.patience)
+                ):
+                    self._train_epoch(stop)
+                    self._save()  # whatever happens to the validation, the epoch is not lost
+                    self._end_epoch(self._validate(stop))
+                    self._save()
+        finally:
+            if self._journal is not None:
+                self._journal.close()
+
+    @property
+    def _leads(self) -> bool:
+        return self._fabric.is_global_zero
+
+    def _at_max_steps(self) -> bool:
+        return self.position.step == self._config.trainer.max_steps
+
+    def _train_epoch(self, stop: StopRequest) -> None:
+        position, trainer = self.position, self._config.trainer
+        if position.batch == len(self._sampler):
+            return
+        self._sampler.set_epoch(position.epoch)
+        self._sampler.set_start(position.batch)
+        set_training_mode(self._model, self._config.model.strategy, self._trained)
+        with _bar(
+            f"epoch {position.epoch + 1}/{trainer.epochs}",
+            len(self._sampler),
+            position.batch,
+            shown=self._leads,
+        ) as bar:
+            last = time.monotonic()
+            for batch in self._loader:
+                self._step(batch)
+                now = time.monotonic()
+                position.seconds, last = position.seconds + now - last, now
+                bar.update()
+                if position.step % self._read_every == 0:
+                    self._read_losses()
+                    self._leave_if(self._agreed(stop.signal))
+                    loss = position.loss_sum / position.loss_count
+                    bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
+                if position.step % trainer.checkpoint_every == 0:
+                    self._save()
+                if self._at_max_steps():
+                    break
+
+    def _step(self, batch: PlaceBatch) -> None:
+        position = self.position
+        step = position.step + 1
+        self.undecodable.add(batch.undecodable)
+        images = batch.images.to(self._fabric.device, non_blocking=True)
+        labels = batch.labels.to(self._fabric.device, non_blocking=True)
+        _seed(self._config.seed, step, self._fabric.global_rank + 1)
+        output = self._network(images, self._trained)
+        # The same for all ranks, which must draw the same pairs of the common batch.
+        _seed(self._config.seed, step, 0)
+        terms = self._objective(output, labels)
+        self._stepper.zero_grad(set_to_none=True)
+        self._fabric.backward(terms.total)
+        self._stepper.step()
+        rate = self._optimizer.param_groups[0]["lr"]
+        self._unread.append(_Unread(step, batch.paths, rate, terms.total.detach(), terms.parts))
+        position.step = step
+        position.batch += 1
+        self._uncounted += len(batch.paths)
+
+    def _read_losses(self) -> None:
+        """Note the losses of the steps since the last time; TrainingError for one not finite."""
+        unread, self._unread = self._unread, []
+        if not unread:
+            return
+        totals = torch.stack([losses.total for losses in unread]).tolist()
+        names = unread[0].parts
+        parts = {name: torch.stack([u.parts[name] for u in unread]).tolist() for name in names}
+        for number, losses in enumerate(unread):
+            if not math.isfinite(totals[number]):
+                self._refuse(losses.step, losses.paths, "the loss")
+            self.position.loss_sum += totals[number]
+            self.position.loss_count += 1
+            if self._journal is not None:
+                values = {"loss": totals[number], "learning_rate": losses.learning_rate}
+                values |= {name: parts[name][number] for name in names}
+                self._journal.note(losses.step, self.position.epoch + 1, values)
+        self._last_paths = unread[-1].paths
+
+    def _refuse(self, step: int, paths: Sequence[str], what: str) -> None:
+        gathered = [path for share in self._from_all(list(paths)) for path in share]
+        if self._leads:
+            self._folder.write_nan_batch(step, gathered)
+        raise TrainingError(
+            f"{what} of step {step} is not finite: its images are listed in "
+            f"{self._folder.nan_batch}, the checkpoint before it is kept; try a smaller "
+            "optimizer.learning_rate, or trainer.precision=bf16-mixed or 32"
+        )
+
+    def _save(self) -> None:
+        """Write the checkpoint, and bring the lists up to date."""
+        self._read_losses()
+        # A gradient may be broken where the loss is not: the next loss would tell, too late.
+        finite = torch.stack([p.detach().isfinite().all() for p in self._parameters]).all()
+        if not finite.item():
+            self._refuse(self.position.step, self._last_paths, "a weight after the gradient")
+        for images in self._from_all(self.undecodable.items()):
+            self.undecodable.add(images)
+        self.position.images += sum(self._from_all(self._uncounted))
+        self._uncounted = 0
+        if self._journal is None:
+            return
+        self.undecodable.write()
+        self._journal.flush()
+        write_checkpoint(
+            self._folder.checkpoint,
+            {
+                "index": self._index.fingerprint,
+                "frozen": self._frozen_digest,
+                "model": changing_state(self._model),
+                "optimizer": self._optimizer.state_dict(),
+                "scheduler": self._scheduler.state_dict(),
+                "scaler": self._fabric.strategy.precision.state_dict(),
+                "position": asdict(self.position),
+                "best": asdict(self.best),
+            },
+        )
+
+    def _validate(self, stop: StopRequest) -> dict[int, float]:
+        """Return the recalls, computed by one rank and told to all; empty without a set."""
+        if self._evaluation_set is None:
+            self._leave_if(self._agreed(stop.signal))
+            return {}
+        recalls: dict[int, float] = {}
+        left, failure = 0, ""
+        if self._leads:
+            try:
+                with stop.leaving_at_once():
+                    recalls = validate(
+                        self._model,
+                        self._evaluation_set,
+                        self._config,
+                        self._trained,
+                        self._fabric.device,
+                        chosen_precision(self._config.trainer),
+                    )
+            except Interruption:
+                left = stop.signal
+            except SelaVPRError as error:  # told to the others first, which wait for it
+                failure = str(error)
+        recalls, left, failure = self._fabric.broadcast((recalls, left, failure))
+        if failure:
+            raise TrainingError(f"validation failed: {failure}")
+        self._leave_if(left)
+        return recalls
+
+    def _end_epoch(self, recalls: dict[int, float]) -> None:
+        position, config = self.position, self._config
+        epoch = position.epoch + 1
+        better = self.best.update(epoch, recalls)
+        loss = position.loss_sum / max(position.loss_count, 1)
+        if self._journal is not None:
+            if better:
+                position.fingerprint = self._folder.save_weights(self._model)
+            values = {"epoch_loss": loss, **{f"recall@{n}": r for n, r in recalls.items()}}
+            self._journal.note(position.step, epoch, values)
+            shown = [f"loss {loss:.4f}", *(f"R@{n} {100 * r:.1f} %" for n, r in recalls.items())]
+            if recalls:
+                shown.append("the best so far" if better else f"epoch {self.best.epoch} is better")
+            _say(f"epoch {epoch}/{config.trainer.epochs}: {', '.join(shown)}")
+        if position.batch == len(self._sampler):
+            position.epoch, position.batch = epoch, 0
+            position.loss_sum, position.loss_count = 0.0, 0
+            self._scheduler.step()
+        position.done = self._at_max_steps()
+
+    def _agreed(self, signal_number: int) -> int:
+        """Return the signal that any rank got, on all ranks at the same step."""
+        if self._fabric.world_size == 1:
+            return signal_number
+        received = torch.tensor(signal_number, device=self._fabric.device)
+        dist.all_reduce(received, op=dist.ReduceOp.MAX)
+        return int(received)
+
+    def _leave_if(self, signal_number: int) -> None:
+        """Save and raise Stopped if a signal came."""
+        if signal_number:
+            self._save()
+            name = signal.Signals(signal_number).name
+            raise Stopped(
+                signal_number,
+                f"{name}: saved at step {self.position.step} in {self._folder.path}; "
+                "go on with --resume",
+            )
+
+    def _from_all(self, value: Any) -> Iterable[Any]:
+        """Return the values of all ranks."""
+        if self._fabric.world_size == 1:
+            return [value]
+        values: list[Any] = [None] * self._fabric.world_size
+        dist.all_gather_object(values, value)
+        return values
+
+
+def _seed(*key: int) -> None:
+    torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0]))
+
+
+def _bar(title: str, total: int, done: int, *, shown: bool) -> Any:
+    # A file or a log is no place for a bar that moves.
+    interval = 0.5 if sys.stderr.isatty() else 60.0
+    return tqdm(
+        desc=title,
+        total=total,
+        initial=done,
+        unit="batch",
+        disable=not shown,
+        mininterval=interval,
+        dynamic_ncols=True,
+        leave=False,
+    )
+
+
+def _say(line: str) -> None:
+    tqdm.write(line, file=sys.stderr)

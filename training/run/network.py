@@ -1,0 +1,95 @@
+"""The network that a run begins with."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import fields
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from selavpr_core.model import ModelSettings, SelaVPR
+from selavpr_core.model.settings import BRANCHES
+from selavpr_core.weights import hub, load_backbone, load_model
+from training.errors import ConfigError
+from training.run.config import ModelConfig
+from training.strategies import build_model, copy_float_adapters
+
+Branch = Literal["float", "hash"]
+
+_logger = logging.getLogger("training")
+
+
+def trained_branches(config: ModelConfig) -> tuple[Branch, ...]:
+    """Return the branches that a run trains, the float branch first."""
+    return ("float", "hash") if config.branches == "both" else (config.branches,)
+
+
+def starting_network(config: ModelConfig, seed: int) -> SelaVPR:
+    """Return the network before its first step, on the CPU; the same one for the same arguments.
+
+    What `init` holds is kept; a branch that it lacks is added, the hash branch with copies of the
+    float branch's adapters. Logs a warning for a backbone of random weights. Raises ConfigError
+    where the configuration contradicts itself or `init`, WeightsError, WeightsUnavailableError.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if config.init is None:
+            model = _build(config, trained_branches(config))
+            _fill_backbone(model, config.backbone)
+            return model
+        return _continued(config, load_model(config.init))
+
+
+def _build(config: ModelConfig, branches: tuple[str, ...]) -> SelaVPR:
+    return build_model(
+        config.preset,
+        config.strategy,
+        config.placement,
+        config.head,
+        branches=branches,
+        input_size=config.input_size,
+    )
+
+
+def _continued(config: ModelConfig, initial: SelaVPR) -> SelaVPR:
+    trained = trained_branches(config)
+    branches = tuple(b for b in BRANCHES if b in trained or b in initial.settings.branches)
+    model = _build(config, branches)
+    _check_same(config, initial.settings, model.settings)
+    model.load_state_dict(initial.state_dict(), strict=False)
+    if "hash" in trained and initial.hash_branch is None:
+        copy_float_adapters(model)
+    return model
+
+
+def _check_same(config: ModelConfig, initial: ModelSettings, wanted: ModelSettings) -> None:
+    for field in fields(ModelSettings):
+        # How large images are at inference does not touch the weights.
+        if field.name in ("branches", "input_size"):
+            continue
+        old, new = getattr(initial, field.name), getattr(wanted, field.name)
+        if old != new:
+            raise ConfigError(
+                f"model.init {config.init} has {field.name} {old!r}, this configuration "
+                f"{new!r}: make model.preset, strategy, placement and head those of the weights"
+            )
+
+
+def _fill_backbone(model: SelaVPR, backbone: str) -> None:
+    preset = model.settings.preset
+    if backbone == "random":
+        _logger.warning(
+            "WARNING: the backbone has random weights (model.backbone=random): what is trained on "
+            "it tells places apart badly, good for tests only"
+        )
+    elif backbone == "dinov2":
+        if preset not in hub.BACKBONES:
+            raise ConfigError(
+                f"there are no DINOv2 weights of the size of preset {preset}: give "
+                "model.backbone=FILE, or model.backbone=random for a test"
+            )
+        load_backbone(model, hub.fetch_backbone(preset))
+    else:
+        load_backbone(model, Path(backbone).expanduser())
