@@ -6,13 +6,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-def bottleneck(inputs: int, width: int) -> tuple[nn.Linear, nn.Linear]:
-    """Return Linear inputs -> width (truncated normal, std 0.02) and one back (all zero)."""
-    down, up = nn.Linear(inputs, width), nn.Linear(width, inputs)
+def start_at_zero(down: nn.Linear, up: nn.Linear) -> None:
+    """Set down to a truncated normal of std 0.02 without bias, and up to zero."""
     nn.init.trunc_normal_(down.weight, std=0.02)
     for zero in (down.bias, up.weight, up.bias):
         nn.init.zeros_(zero)
-    return down, up
 
 
 class BottleneckMlp(nn.Module):
@@ -20,7 +18,9 @@ class BottleneckMlp(nn.Module):
 
     def __init__(self, embed_dim: int, width: int) -> None:
         super().__init__()
-        self.down, self.up = bottleneck(embed_dim, width)
+        self.down = nn.Linear(embed_dim, width)
+        self.up = nn.Linear(width, embed_dim)
+        start_at_zero(self.down, self.up)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """[B, N, D] to the same shape."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from selavpr_core.model.adapters.bottleneck import bottleneck
+from selavpr_core.model.adapters.bottleneck import start_at_zero
 from selavpr_core.model.tokens import split_tokens
 
 
@@ -53,8 +53,10 @@ class MultiConvAdapter(nn.Module):
 
     def __init__(self, embed_dim: int) -> None:
         super().__init__()
-        self.down, self.up = bottleneck(embed_dim, embed_dim // 2)
+        self.down = nn.Linear(embed_dim, embed_dim // 2)
         self.multi_conv = MultiConv(embed_dim // 2)
+        self.up = nn.Linear(embed_dim // 2, embed_dim)
+        start_at_zero(self.down, self.up)
 
     def forward(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
         """tokens: [B, h * w, D] of the patches, grid: (h, w); returns the same shape.

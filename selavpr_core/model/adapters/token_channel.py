@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from selavpr_core.model.adapters.bottleneck import BottleneckMlp, bottleneck
+from selavpr_core.model.adapters.bottleneck import BottleneckMlp, start_at_zero
 from selavpr_core.model.tokens import split_tokens
 
 # The grid of 224 x 224 pixels, at which the method trains; weights of other grids follow from it.
@@ -26,7 +26,9 @@ class TokenMixer(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.down, self.up = bottleneck(_GRID[0] * _GRID[1], _TOKEN_RANK)
+        self.down = nn.Linear(_GRID[0] * _GRID[1], _TOKEN_RANK)
+        self.up = nn.Linear(_TOKEN_RANK, _GRID[0] * _GRID[1])
+        start_at_zero(self.down, self.up)
 
     def forward(self, patches: Tensor, grid: tuple[int, int]) -> Tensor:
         """patches: [B, h * w, C], grid: (h, w); returns the same shape."""
