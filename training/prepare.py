@@ -34,7 +34,7 @@ least (N-1) x M metres or a heading step apart. --set DATASET.KEY=VALUE changes
   groups       how many groups of a city are used
   min_images   places with fewer images are dropped
 
-              M  alpha   N   L  groups  min_images
+                M  alpha   N   L  groups  min_images
 """
 
 
@@ -226,7 +226,7 @@ def _defaults() -> dict[str, Division | OwnPlaces]:
 
 def _shown(division: Division | OwnPlaces) -> str:
     if isinstance(division, OwnPlaces):
-        return f"its own places      {division.min_images:12}"
+        return f"{'its own places':26}{division.min_images:12}"
     return (
         f"{division.M:3g}{division.alpha:7g}{division.N:4}{division.L:4}{division.groups:8}"
         f"{division.min_images:12}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,8 @@ def read_dbstruct(path: Path) -> DbStruct:
         DatasetError: the file is missing, damaged, of MATLAB's HDF5 kind, or holds something else.
     """
     try:
-        contents = loadmat(path, variable_names=["dbStruct"])
+        with path.open("rb") as file:
+            contents = loadmat(file, variable_names=["dbStruct"])
     except FileNotFoundError as error:
         raise DatasetError(f"{path} is missing: the dataset's .mat file belongs there") from error
     # A file that is cut short or overwritten shows as any of these, by what it breaks first.
@@ -43,7 +45,8 @@ def read_dbstruct(path: Path) -> DbStruct:
         OSError,
         ValueError,
         TypeError,
-        KeyError,
+        LookupError,
+        zlib.error,
         NotImplementedError,
         MatReadError,
         MemoryError,

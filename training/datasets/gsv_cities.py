@@ -14,6 +14,7 @@ from training.datasets.tables import Line, number, read_lines
 from training.errors import DatasetError
 
 _COLUMNS = ("place_id", "year", "month", "northdeg", "city_id", "lat", "lon", "panoid")
+_LARGEST_PLACE = (1 << 31) - 1
 _EXPECTED = "GSV-Cities with Dataframes/<City>.csv and Images/<City>/*.jpg"
 
 
@@ -44,6 +45,8 @@ def _entry(city: str, line: Line) -> Entry:
     fields = line.fields
     try:
         place, year, month, heading = (int(fields[name]) for name in _COLUMNS[:4])
+        if not 0 <= place <= _LARGEST_PLACE:
+            raise ValueError(f"place_id {place} is not from 0 to {_LARGEST_PLACE}")
     except ValueError as error:
         return Excluded(
             f"Dataframes/{city}.csv line {line.number}", city, BAD_ENTRY, str(error), faulty=True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,8 @@ class OwnPhotos:
 
 def _entry(root: Path, path: str, city: str) -> Entry:
     try:
-        with Image.open(root / path) as image:
+        with warnings.catch_warnings(), Image.open(root / path) as image:
+            warnings.simplefilter("ignore")  # what Pillow says of damaged data, the report counts
             exif = image.getexif()
             gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
             taken = str(exif.get_ifd(ExifTags.IFD.Exif).get(_TAKEN, ""))

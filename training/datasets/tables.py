@@ -25,8 +25,8 @@ def read_header(path: Path) -> list[str]:
         DatasetError: the file is missing, empty or no text.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            header = next(csv.reader(file), [])
+        with path.open("rb") as file:
+            header = next(csv.reader([file.readline().decode("utf-8-sig")]), [])
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{path} cannot be read as a CSV: {_short(error)}") from error
     if not header:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -122,7 +123,7 @@ class PlaceNumbering:
             starts, counts, enough = starts[:-1], counts[:-1], enough[:-1]
         classes = _Classes(counts, enough, *np.full((2, len(starts)), -1, dtype=np.int32))
         segments = keys.group_starts(starts)
-        for begin, end in zip(segments, [*segments[1:], len(starts)], strict=True):
+        for begin, end in pairwise([*segments, len(starts)]):
             first_goes_on = bool(goes_on and begin == 0)
             self._number_group(keys.group(starts[begin]), classes.part(begin, end), first_goes_on)
         self._open_class = b"" if undecided or not enough[-1] else keys.rows[-1].tobytes()
