@@ -139,11 +139,9 @@ def gem_shares(features: Tensor, p: float, eps: float = 1e-6) -> Tensor:
 def _overlay(image: NDArray[np.uint8], grid: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Lay a map [h, w], 0 to 1 (more is cut), over the grey image [H, W, 3] in colours."""
     size = (image.shape[1], image.shape[0])
-    fine = cv2.resize(grid.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    fine = np.asarray(cv2.resize(grid, size, interpolation=cv2.INTER_LINEAR), np.float32)
     grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    return np.asarray(
-        cv2.addWeighted(_colours(fine), _OPACITY, grey, 1 - _OPACITY, 0.0), np.uint8
-    )
+    return np.asarray(cv2.addWeighted(_colours(fine), _OPACITY, grey, 1 - _OPACITY, 0.0), np.uint8)
 
 
 def _colours(values: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -25,7 +25,7 @@ from training.report.svg import (
 )
 
 _WIDTH, _HEIGHT = 480.0, 380.0
-_LEFT, _RIGHT, _BOTTOM, _TOP = 58.0, 466.0, 334.0, 14.0
+_LEFT, _RIGHT, _BOTTOM, _TOP = 58.0, 456.0, 334.0, 14.0
 _STEPS = 48  # values of N at which a recall curve is computed, at most
 _TOOLTIPS = 24  # points of a precision-recall curve that say their threshold
 
@@ -58,7 +58,7 @@ def draw_recalls(
     longest = max(n for curve in known.values() for n in curve)
     lowest = min(value for curve in known.values() for value in curve.values())
     root = drawing(_WIDTH, _HEIGHT, "Recall at N over N, a curve for each mode; figures in table 1")
-    x = Axis(1, max(longest, 2), _LEFT, _RIGHT, _log_ticks(max(longest, 2)), "N (matches looked at)",
+    x = Axis(1, max(longest, 2), _LEFT, _RIGHT, _log_ticks(max(longest, 2)), "N, number of matches",
              lambda n: f"{n:g}", log=True)  # fmt: skip
     y = _share_axis(_floor(lowest), "Recall@N")
     axes(root, x, y)
@@ -91,7 +91,8 @@ def draw_precision_recalls(curves: Mapping[str, PrecisionRecall]) -> Markup | No
         points = np.column_stack([
             x(np.append(0.0, curve.recalls)), y(np.append(curve.precisions[0], curve.precisions))
         ])  # fmt: skip
-        _line(root, series, cv2.approxPolyDP(points.astype(np.float32), 0.25, False)[:, 0])
+        simple = cv2.approxPolyDP(points.astype(np.float32), 0.25, False)[:, 0]
+        _line(root, series, np.asarray(simple, np.float64))
         full = curve.recall_at_full_precision
         if full > 0:
             marker(root, series, x.at(full), y.at(1.0),
@@ -118,7 +119,7 @@ def legend_key(series: int) -> Markup:
     return markup(root)
 
 
-def _line(root: Element, series: int, points: NDArray[np.floating]) -> None:
+def _line(root: Element, series: int, points: NDArray[np.float64]) -> None:
     element(root, "path", class_=f"line series-{series % SERIES}", d=path(points))
 
 
@@ -132,9 +133,7 @@ def _share_axis(low: float, label: str) -> Axis:
 
 def _floor(lowest: float) -> float:
     """Return where an axis of shares begins: 0, unless everything lies in the upper half."""
-    return math.floor(lowest * 10 + 1e-9) / 10 - (0.1 if lowest >= 0.9 else 0) if (
-        lowest >= 0.5
-    ) else 0.0  # fmt: skip
+    return math.floor(10 * min(lowest, 0.9) + 1e-9) / 10 if lowest >= 0.5 else 0.0
 
 
 def _log_ticks(longest: int) -> list[float]:
@@ -147,6 +146,4 @@ def _finite(curve: Mapping[int, float]) -> dict[int, float]:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:g} %" if abs(100 * share - round(100 * share)) > 1e-6 else (
-        f"{round(100 * share)} %"
-    )  # fmt: skip
+    return f"{round(100 * share, 6):g} %"

@@ -19,6 +19,7 @@ from training.report.curves import (
     legend_key,
     recall_values,
 )
+from training.report.matches import QUERIES
 from training.report.queries import (
     Failure,
     Place,
@@ -33,9 +34,10 @@ from training.report.tables import (
     percent,
     protocol_rows,
     results_table,
+    summary_rows,
 )
 from training.report.thumbnails import Picture, thumbnail
-from training.report.tracks import MAPS, QUERIES, draw_tracks
+from training.report.tracks import MAPS, draw_tracks
 
 WORST = 6  # queries shown in each of the two groups
 _ATTENTION = 3  # images of right answers and as many of wrong ones
@@ -92,13 +94,15 @@ def write_report(
     names = {key: mode_name(key, mode) for key, mode in result.modes.items()}
     main = _main_mode(result)
     worst = None
-    attention = None
     tracks = None
+    answered_right: list[int] = []
     if main is not None and evaluation_set.scored:
         worst = _worst(result.modes[main], names[main], result, evaluation_set)
         tracks = draw_tracks(result.modes[main], evaluation_set)
+        answered_right = right_answers(result.modes[main], evaluation_set.positives, _ATTENTION)
+    attention = None
     if model is not None:
-        attention = _attention(model, evaluation_set, result.modes[main] if main else None, worst)
+        attention = _attention(model, evaluation_set, answered_right, worst)
     marked = {names[key]: result.modes[key].recalls for key in mode_keys}
     counted = _counts_without_positives(result, evaluation_set)
     recalls = {
@@ -106,26 +110,32 @@ def write_report(
         for key, mode in result.modes.items()
         if mode.recalls
     }
-    html = _environment().get_template("page.html.jinja").render(
-        result=result,
-        set=evaluation_set,
-        names=names,
-        main=main,
-        percent=percent,
-        table=results_table(result),
-        latency=latency_table(result),
-        protocol=protocol_rows(result.protocol),
-        keys=[(legend_key(series), names[key]) for series, key in enumerate(mode_keys)],
-        recall_curves=draw_recalls(recalls, marked) if recalls else None,
-        precision_recall_curves=draw_precision_recalls(
-            {names[key]: mode.curve for key, mode in result.modes.items()}
-        ),
-        worst=worst,
-        tracks=tracks,
-        attention=attention,
-        untrained=model is not None and not model.pretrained,
-        unreadable=result.unreadable[:_UNREADABLE],
-        bounds={"worst": WORST, "maps": MAPS, "queries": QUERIES},
+    html = (
+        _environment()
+        .get_template("page.html.jinja")
+        .render(
+            result=result,
+            set=evaluation_set,
+            names=names,
+            main=main,
+            percent=percent,
+            table=results_table(result),
+            latency=latency_table(result),
+            summary=summary_rows(result.protocol, evaluation_set.rule),
+            protocol=protocol_rows(result.protocol),
+            keys=[(legend_key(series), names[key]) for series, key in enumerate(mode_keys)],
+            recall_curves=draw_recalls(recalls, marked) if recalls else None,
+            precision_recall_curves=draw_precision_recalls(
+                {names[key]: mode.curve for key, mode in result.modes.items()}
+            ),
+            worst=worst,
+            tracks=tracks,
+            attention=attention,
+            answered_right=answered_right,
+            untrained=model is not None and not model.pretrained,
+            unreadable=result.unreadable[:_UNREADABLE],
+            bounds={"worst": WORST, "maps": MAPS, "queries": QUERIES},
+        )
     )
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / "index.html"
@@ -148,12 +158,15 @@ def _environment() -> jinja2.Environment:
 
 def _metres(distance: float) -> str:
     if distance < 1000:
-        return f"{distance:.1f} m" if distance < 100 else f"{distance:.0f} m"
-    return f"{distance / 1000:,.1f} km"
+        number, unit = f"{distance:.1f}" if distance < 100 else f"{distance:.0f}", "m"
+    else:
+        number, unit = f"{distance / 1000:,.1f}", "km"
+    return f"{number}\N{NO-BREAK SPACE}{unit}"
 
 
 def _main_mode(result: EvaluationResult) -> str | None:
     """Return the mode that failures are shown for: two-stage with the most candidates, if any."""
+
     def place(key: str) -> tuple[int, int]:
         mode = result.modes[key]
         return ("code", "float", "two-stage").index(mode.mode), mode.candidates or 0
@@ -205,13 +218,11 @@ def _card(found: Failure, evaluation_set: EvaluationSet) -> _Card:
 
 
 def _attention(
-    model: SelaVPR, evaluation_set: EvaluationSet, mode: ModeResult | None, worst: _Worst | None
+    model: SelaVPR, evaluation_set: EvaluationSet, answered_right: list[int], worst: _Worst | None
 ) -> Attention | None:
     """Draw maps of right answers and of the most confidently wrong ones; else of any queries."""
-    chosen: list[int] = []
-    if mode is not None and worst is not None:
-        chosen += right_answers(mode, evaluation_set.positives, _ATTENTION)
-        chosen += [card.failure.query for card in worst.confident[:_ATTENTION]]
+    wrong = [] if worst is None else [card.failure.query for card in worst.confident[:_ATTENTION]]
+    chosen = answered_right + wrong
     if not chosen:
         count = len(evaluation_set.queries)
         chosen = np.unique(np.linspace(0, count - 1, min(count, _ATTENTION)).astype(int)).tolist()

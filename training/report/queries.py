@@ -107,9 +107,7 @@ def failure(mode: ModeResult, evaluation_set: EvaluationSet, query: int) -> Fail
     ranking = mode.rankings[query]
     right = np.asarray(evaluation_set.positives[query], np.int64)
     found = ranking[ranking >= 0]
-    matches = tuple(
-        _place(mode, evaluation_set, query, int(number)) for number in found[:MATCHES]
-    )
+    matches = tuple(_place(mode, evaluation_set, query, int(number)) for number in found[:MATCHES])
     hits = np.flatnonzero(np.isin(found, right))
     if len(hits):
         best = int(found[hits[0]])

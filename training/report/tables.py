@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,13 @@ from training.evaluation.result import EvaluationResult, ModeResult
 
 UNKNOWN = "–"  # noqa: RUF001 (the dash that stands for no figure)
 _NAMES = {"float": "Float descriptors alone", "code": "Codes alone", "two-stage": "Two-stage"}
+_STAGES = {
+    "hamming": "search of the codes",
+    "exhaustive": "search of the descriptors",
+    "reranking": "re-ranking",
+    "whole": "whole query",
+}
+_PERCENTILES = {"50": "Median", "90": "90th", "99": "99th", "max": "Longest"}
 
 
 @dataclass(frozen=True)
@@ -22,11 +29,22 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Table:
-    """heads: of the columns. rows: for each the texts of its heads, then its cells."""
+class Row:
+    """heads: the texts of a row's heads. cells: its figures. span: rows that its first head
+    stands for, 0 in the rows below the one that has it.
+    """
 
     heads: tuple[str, ...]
-    rows: tuple[tuple[tuple[str, ...], tuple[Cell, ...]], ...]
+    cells: tuple[Cell, ...]
+    span: int = 1
+
+
+@dataclass(frozen=True)
+class Table:
+    """heads: of the columns, those of the rows' heads first. rows: the rest."""
+
+    heads: tuple[str, ...]
+    rows: tuple[Row, ...]
 
 
 def mode_name(name: str, mode: ModeResult) -> str:
@@ -39,19 +57,20 @@ def results_table(result: EvaluationResult) -> Table:
     """Return recall, precision-recall and the size of a place, a row for each mode."""
     ns = sorted({n for mode in result.modes.values() for n in mode.recalls})
     columns = [[mode.recalls.get(n, math.nan) for mode in result.modes.values()] for n in ns]
-    columns.append([mode.curve.area for mode in result.modes.values()])
     columns.append([mode.curve.recall_at_full_precision for mode in result.modes.values()])
-    cells = [_shares(column) for column in columns]
+    cells = [_best_marked(column, percent) for column in columns]
+    areas = [mode.curve.area for mode in result.modes.values()]
+    cells.insert(len(ns), _best_marked(areas, _area))
     cells.append([
         Cell(_bytes(result.bytes_per_place.get(name, result.bytes_per_place.get(mode.mode))))
         for name, mode in result.modes.items()
     ])  # fmt: skip
-    heads = ("Mode", *(f"R@{n}" for n in ns), "PR area", "Recall at 100 % precision",
-             "Bytes per place")  # fmt: skip
+    full = "Recall at 100\N{NO-BREAK SPACE}% precision"
+    heads = ("Mode", *(f"R@{n}" for n in ns), "PR area", full, "Bytes per place")
     return Table(
         heads,
         tuple(
-            ((mode_name(name, mode),), tuple(column[row] for column in cells))
+            Row((mode_name(name, mode),), tuple(column[row] for column in cells))
             for row, (name, mode) in enumerate(result.modes.items())
         ),
     )
@@ -59,20 +78,23 @@ def results_table(result: EvaluationResult) -> Table:
 
 def latency_table(result: EvaluationResult) -> Table | None:
     """Return milliseconds, a row for each mode and stage; None where none were measured."""
-    stages = [
-        (mode_name(name, mode), stage, figures)
-        for name, mode in result.modes.items()
-        for stage, figures in mode.latency.items()
-    ]
-    if not stages:
-        return None
-    percentiles = _in_order({key for _, _, figures in stages for key in figures})
-    heads = ("Mode", "Stage", *(k if k == "max" else f"{k} %" for k in percentiles))
-    rows = tuple(
-        ((mode, stage), tuple(Cell(_milliseconds(figures.get(key))) for key in percentiles))
-        for mode, stage, figures in stages
+    measured = [mode.latency for mode in result.modes.values()]
+    percentiles = _in_order(
+        {key for stages in measured for stage in stages.values() for key in stage}
     )
-    return Table(heads, rows)
+    if not percentiles:
+        return None
+    rows = [
+        Row(
+            (mode_name(name, mode), _STAGES.get(stage, stage)),
+            tuple(Cell(_milliseconds(figures.get(key))) for key in percentiles),
+            span=0 if position else len(mode.latency),
+        )
+        for name, mode in result.modes.items()
+        for position, (stage, figures) in enumerate(mode.latency.items())
+    ]
+    heads = ("Mode", "Stage", *(_PERCENTILES.get(key, key) for key in percentiles))
+    return Table(heads, tuple(rows))
 
 
 def protocol_rows(protocol: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -80,16 +102,34 @@ def protocol_rows(protocol: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(_words(key), _value(value)) for key, value in protocol.items()]
 
 
+def summary_rows(protocol: Mapping[str, Any], rule: str) -> list[tuple[str, str]]:
+    """Return what a reader asks first, as far as the protocol says it. rule: the set's own."""
+    rows = [("Rule for a right match", _value(protocol.get("rule", rule)))]
+    if "queries_without_positives" in protocol:
+        rows.append(
+            ("Queries without a right place", _value(protocol["queries_without_positives"]))
+        )
+    if "weights" in protocol:
+        rows.append(("Weights", _value(protocol["weights"])))
+    if "fingerprint" in protocol:
+        rows.append(("Fingerprint", _value(protocol["fingerprint"])[:12]))
+    return rows
+
+
 def percent(share: float) -> str:
-    """Write a share, 0 to 1: "93.2 %"; a dash for NaN."""
-    return f"{100 * share:.1f} %" if math.isfinite(share) else UNKNOWN
+    """Write a share, 0 to 1, as "93.2 %" with a space that does not break; a dash for NaN."""
+    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%" if math.isfinite(share) else UNKNOWN
 
 
-def _shares(column: Sequence[float]) -> list[Cell]:
-    shown = [percent(value) for value in column]
+def _best_marked(column: Sequence[float], write: Callable[[float], str]) -> list[Cell]:
+    shown = [write(value) for value in column]
     finite = [value for value in column if math.isfinite(value)]
-    best = percent(max(finite)) if len(finite) > 1 and max(finite) > min(finite) else None
+    best = write(max(finite)) if finite and write(max(finite)) != write(min(finite)) else None
     return [Cell(text, text == best) for text in shown]
+
+
+def _area(value: float) -> str:
+    return f"{value:.3f}" if math.isfinite(value) else UNKNOWN
 
 
 def _bytes(count: int | None) -> str:

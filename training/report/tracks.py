@@ -13,12 +13,22 @@ from scipy.spatial import cKDTree
 
 from training.evaluation.evaluation_set import EvaluationSet
 from training.evaluation.result import ModeResult
-from training.report.svg import Element, dots, drawing, element, markup, number, path, round_step
+from training.report.alignment import draw_alignment
+from training.report.matches import count_words, draw_query, spread_matches
+from training.report.svg import (
+    Element,
+    dots,
+    drawing,
+    element,
+    markup,
+    number,
+    path,
+    round_step,
+)
 
 Points = NDArray[np.float64]
 
 MAPS = 4  # regions drawn, those with most queries
-QUERIES = 600  # drawn in one map
 _DOTS = 4000  # places drawn in one map
 _GAP = 2000.0  # metres without any image that part two regions
 _WIDTH, _TALLEST = 960.0, 640.0
@@ -45,7 +55,8 @@ def draw_tracks(mode: ModeResult, evaluation_set: EvaluationSet) -> Tracks | Non
     """Draw where places and queries lie, and each query's best match as a line.
 
     Images more than some kilometres from all others, as those of another city, come into a map of
-    their own. Huge sets are thinned: places to one a small cell, queries to every k-th. None where
+    their own. A region that is one straight line is drawn as match over query along that line.
+    Huge sets are thinned: places to one a small cell, queries to every k-th. None where
     the set has no positions, or no query has one.
     """
     if evaluation_set.query_positions is None or evaluation_set.database_positions is None:
@@ -100,6 +111,9 @@ def _draw(
     query_numbers: NDArray[np.int64],
 ) -> TrackMap:
     everything = np.concatenate([places[place_numbers], queries[query_numbers]])
+    aligned = draw_alignment(mode, evaluation_set, everything, query_numbers)
+    if aligned is not None:
+        return TrackMap(*aligned)
     low, high = everything.min(axis=0), everything.max(axis=0)
     span = np.maximum(high - low, 10.0)
     scale = min((_WIDTH - 2 * _MARGIN) / span[0], (_TALLEST - 2 * _MARGIN) / span[1])
@@ -111,71 +125,35 @@ def _draw(
         return corner + (points - (low + high) / 2) * [scale, -scale]
 
     shown, cell = _thinned(at(places[place_numbers]))
-    step = -(-len(query_numbers) // QUERIES)
-    drawn = query_numbers[::step]
+    matches, step = spread_matches(mode, evaluation_set, query_numbers)
     root = drawing(
         width, height,
-        f"Map of {len(place_numbers)} places and {len(drawn)} queries with their best matches",
+        f"Map of {len(place_numbers)} places and {len(matches)} queries with their best matches",
     )  # fmt: skip
     root.set("class", "tracks")
     root.set("style", f"max-width: {number(width)}px")
     element(root, "path", class_="places", d=dots(shown))
-    best = mode.rankings[drawn, 0]
-    outcomes = [
-        _outcome(int(match), evaluation_set.positives[query])
-        for query, match in zip(drawn.tolist(), best.tolist(), strict=True)
-    ]
-    here = np.isin(best, place_numbers)
+    inside = set(place_numbers[np.isin(place_numbers, [m.place for m in matches])].tolist())
     # Wrong matches are long lines: they go below the right ones, and all lines below the dots.
     for outcome in ("wrong", "right"):
-        for query, match, inside, found in zip(drawn, best, here, outcomes, strict=True):
-            if inside and found == outcome:
-                element(root, "path", class_=f"match {outcome}",
-                        d=path(at(np.stack([queries[query], places[match]]))))  # fmt: skip
-    for query, match, inside, outcome in zip(drawn, best, here, outcomes, strict=True):
-        x, y = at(queries[query]).tolist()
-        spot = _query_mark(root, outcome, x, y)
-        words = [f"query {evaluation_set.query_keys[query]}: {_WORDS[outcome]}"]
-        if match >= 0:
-            words.append(f"best match {evaluation_set.database_keys[match]}")
-            away = float(np.hypot(*(queries[query] - places[match])))
-            words.append(
-                f"{away:.0f} m away" if inside else "which lies outside of this map"
-            )
-        element(spot, "title", ", ".join(words))
+        for match in matches:
+            if match.place in inside and match.outcome == outcome:
+                ends = at(np.stack([queries[match.query], places[match.place]]))
+                element(root, "path", class_=f"match {outcome}", d=path(ends))
+    for match in matches:
+        x, y = at(queries[match.query]).tolist()
+        away = float(np.hypot(*(queries[match.query] - places[match.place])))
+        where = f"{away:.0f} m away" if match.place in inside else "outside of this map"
+        draw_query(root, match, x, y, evaluation_set, where)
     _scale_bar(root, scale, height)
-    wrong, right = outcomes.count("wrong"), outcomes.count("right")
     caption = f"{len(place_numbers):,} places"
     if len(shown) < len(place_numbers):
         caption += f" (one dot for all within {cell / scale:.3g} m)"
-    caption += f"; {len(query_numbers):,} queries"
-    if step > 1:
-        caption += f", of which every {_ordinal(step)} is drawn"
-    caption += f": {right} matched right, {wrong} wrong"
-    if len(outcomes) > right + wrong:
-        caption += f", {len(outcomes) - right - wrong} unanswered"
-    outside = int((~here & (best >= 0)).sum())
+    caption += f"; {count_words(len(query_numbers), matches, step)}"
+    outside = sum(match.place >= 0 and match.place not in inside for match in matches)
     if outside:
         caption += f"; {outside} of the matches lie outside of this map"
     return TrackMap(markup(root), caption + ".")
-
-
-_WORDS = {"right": "right", "wrong": "wrong", "unanswered": "not answered"}
-
-
-def _outcome(match: int, positives: NDArray[np.int64]) -> str:
-    if match < 0:
-        return "unanswered"
-    return "right" if bool(np.isin(match, positives)) else "wrong"
-
-
-def _query_mark(root: Element, outcome: str, x: float, y: float) -> Element:
-    """Draw a right query as a dot, a wrong one as a cross, an unanswered one as a ring."""
-    if outcome == "wrong":
-        shape = "M-4-4L4 4M4-4L-4 4"
-        return element(root, "path", class_="query wrong", d=shape,
-                       transform=f"translate({number(x)} {number(y)})")  # fmt: skip
-    return element(root, "circle", class_=f"query {outcome}", r=3.2, cx=x, cy=y)
 
 
 def _thinned(points: Points) -> tuple[Points, float]:
@@ -199,9 +177,3 @@ def _scale_bar(root: Element, scale: float, height: float) -> None:
             d=path([(_MARGIN, y - 5), (_MARGIN, y), (right, y), (right, y - 5)]))  # fmt: skip
     words = f"{metres:g} m" if metres < 1000 else f"{metres / 1000:g} km"
     element(root, "text", words, class_="tick", x=right + 9, y=y + 3)
-
-
-def _ordinal(count: int) -> str:
-    if count % 100 in (11, 12, 13):
-        return f"{count}th"
-    return f"{count}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(count % 10, 'th') }"

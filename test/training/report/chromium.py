@@ -29,9 +29,8 @@ _PATIENCE = 60.0  # seconds that an answer may take
 
 
 def find_chromium() -> str | None:
-    """Return the path of a Chromium: SELAVPR_CHROMIUM, or the first that is on PATH."""
-    named = os.environ.get("SELAVPR_CHROMIUM")
-    candidates = (named,) if named else _NAMES
+    """Return the path of a Chromium: SELAVPR_CHROMIUM's, or the first on PATH."""
+    candidates = (os.environ.get("SELAVPR_CHROMIUM", ""), *_NAMES)
     return next((path for path in map(shutil.which, candidates) if path), None)
 
 
