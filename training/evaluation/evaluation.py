@@ -16,7 +16,13 @@ from training.evaluation.evaluation_set import EvaluationSet
 from training.evaluation.latency import TimedQuery, time_descriptions, time_search
 from training.evaluation.protocol import describe_protocol
 from training.evaluation.result import EvaluationResult, ModeResult, UnreadableImage
-from training.evaluation.retrieval import Found, bytes_per_place, possible_modes, retrieve
+from training.evaluation.retrieval import (
+    Found,
+    bytes_per_place,
+    check_readable,
+    possible_modes,
+    retrieve,
+)
 from training.evaluation.settings import EvaluationSettings
 
 
@@ -53,15 +59,18 @@ def evaluate(
     if unreadable and settings.strict:
         listed = "; ".join(f"{image.path} ({image.reason})" for image in unreadable)
         raise EvaluationError(f"{len(unreadable)} images cannot be read: {listed}")
+    check_readable(database, queries)
     counted = evaluation_set.count_without_positives
     if settings.count_without_positives is not None:
         counted = settings.count_without_positives
-    timed = _timed_queries(describer, evaluation_set, queries, settings.latency_queries)
+    timed = _timed_queries(describer, evaluation_set, queries, settings)
     depth = max(settings.ns)
     results = {}
     for found in retrieve(describer, database, queries, modes, settings):
         recalls, curve = _scored(evaluation_set, found, settings.ns, counted)
-        latency = time_search(timed, database, found.mode, found.candidates or depth, depth)
+        latency = time_search(
+            timed, database, found.mode, found.candidates or depth, depth, settings.progress
+        )
         results[found.name] = ModeResult(
             found.mode, found.rankings, found.scores, recalls, curve, latency, found.candidates
         )
@@ -85,14 +94,19 @@ def _unreadable(
 
 
 def _timed_queries(
-    describer: Describer, evaluation_set: EvaluationSet, queries: Descriptions, count: int
+    describer: Describer,
+    evaluation_set: EvaluationSet,
+    queries: Descriptions,
+    settings: EvaluationSettings,
 ) -> list[TimedQuery]:
-    readable = queries.readable
-    chosen = readable[np.unique(np.linspace(0, len(readable) - 1, count).round().astype(int))]
+    """Time queries that are spread evenly over those that can be read."""
+    spread = np.linspace(0, len(queries.readable) - 1, settings.latency_queries)
+    chosen = queries.readable[np.unique(spread.round().astype(int))]
     return time_descriptions(
         describer,
         [evaluation_set.queries[number] for number in chosen],
         evaluation_set.query_shorter_side,
+        settings.progress,
     )
 
 

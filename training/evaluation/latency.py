@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from selavpr_core.describer import Describer, Description
 from selavpr_core.retrieval import Localizer, Mode
-from training.evaluation.descriptions import Descriptions
+from training.evaluation.descriptions import Descriptions, progress_bar
 from training.evaluation.reading import Pixels, read_query
 
 PERCENTILES = (50, 90, 99)
@@ -30,16 +30,20 @@ class TimedQuery(NamedTuple):
 
 
 def time_descriptions(
-    describer: Describer, paths: Sequence[Path], shorter_side: int | None
+    describer: Describer, paths: Sequence[Path], shorter_side: int | None, progress: bool
 ) -> list[TimedQuery]:
     """Describe each image alone, after a few that only warm the device up.
 
     Reading the file is not timed: a robot gets its images from a camera.
     """
-    images = [read_query(path, shorter_side) for path in paths]
-    for image in images[:_WARM_UP]:
-        describer(image)
-    return [_timed(describer, image) for image in images]
+    for path in paths[:_WARM_UP]:
+        describer(read_query(path, shorter_side))
+    timed = []
+    with progress_bar("latency", "query", len(paths), progress) as bar:
+        for path in paths:
+            timed.append(_timed(describer, read_query(path, shorter_side)))
+            bar.update()
+    return timed
 
 
 def _timed(describer: Describer, image: Pixels) -> TimedQuery:
@@ -62,6 +66,7 @@ def time_search(
     mode: Mode,
     candidates: int,
     count: int,
+    progress: bool,
 ) -> dict[str, dict[str, float]]:
     """Search with each query and return the percentiles of all stages, in milliseconds.
 
@@ -71,15 +76,16 @@ def time_search(
         return {}
     localizer = Localizer(cast(Any, _Places(database)), mode, candidates)
     stages: dict[str, list[float]] = {}
-    for query in queries:
-        code, descriptor = (None if part is None else part[0] for part in query.description)
-        started = time.perf_counter()
-        localizer.localize(code, descriptor, count)
-        seconds = {**query.seconds, **localizer.last_timings}
-        described = sum(query.seconds.values())
-        seconds["whole"] = described + time.perf_counter() - started
-        for stage, value in seconds.items():
-            stages.setdefault(stage, []).append(1000 * value)
+    with progress_bar(f"latency, {mode}", "query", len(queries), progress) as bar:
+        for query in queries:
+            code, descriptor = (None if part is None else part[0] for part in query.description)
+            started = time.perf_counter()
+            localizer.localize(code, descriptor, count)
+            searched = time.perf_counter() - started
+            whole = {"whole": sum(query.seconds.values()) + searched}
+            for stage, value in (query.seconds | localizer.last_timings | whole).items():
+                stages.setdefault(stage, []).append(1000 * value)
+            bar.update()
     return {stage: _percentiles(values) for stage, values in stages.items()}
 
 

@@ -50,6 +50,14 @@ class Found(NamedTuple):
     scores: NDArray[np.float32]
 
 
+def check_readable(database: Descriptions, queries: Descriptions) -> None:
+    """Raise EvaluationError where no image of the database or no query could be read."""
+    for what, part in (("database image", database), ("query", queries)):
+        if not len(part.readable):
+            reason = next(iter(part.unreadable.values()), "there is none")
+            raise EvaluationError(f"no {what} can be read: {reason}; is the root folder right?")
+
+
 def retrieve(
     describer: Describer,
     database: Descriptions,
@@ -59,12 +67,8 @@ def retrieve(
 ) -> Iterator[Found]:
     """Search with all queries in each of the modes; `two-stage` once for each candidates.
 
-    Raises EvaluationError where no image of the database or no query could be read.
+    database, queries: with something in each, see `check_readable`.
     """
-    for what, part in (("database image", database), ("query", queries)):
-        if not len(part.readable):
-            reason = next(iter(part.unreadable.values()), "there is none")
-            raise EvaluationError(f"no {what} can be read: {reason}; is the root folder right?")
     depth = max(settings.ns)
     for name, mode, candidates, ranking in _searched(describer, database, queries, modes, settings):
         yield Found(name, mode, candidates, *_for_all_queries(ranking, queries, depth))

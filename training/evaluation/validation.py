@@ -13,7 +13,7 @@ from selavpr_core.model import SelaVPR
 from selavpr_core.retrieval import Mode
 from training.evaluation.descriptions import ImageList, describe_in_memory
 from training.evaluation.evaluation_set import EvaluationSet
-from training.evaluation.retrieval import possible_modes, retrieve
+from training.evaluation.retrieval import check_readable, possible_modes, retrieve
 from training.evaluation.settings import EvaluationSettings, default_workers
 
 
@@ -61,6 +61,7 @@ def validation_recalls(
             ),
             settings.workers,
         )
+        check_readable(database, queries)
         (found,) = retrieve(describer, database, queries, modes, settings)
     finally:
         describer.close()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from training.datasets.file_names import IMAGE_SUFFIXES
+from training.datasets.source import images_below
 from training.errors import DatasetError
 
 
@@ -16,7 +15,7 @@ def image_files(folder: Path) -> list[str]:
     Where there is a `<folder>_images_paths.txt` beside it, that list is taken, in its own order:
     listing millions of files takes long. Raises DatasetError where there is no image.
     """
-    listed = folder.with_name(f"{folder.name}_images_paths.txt")
+    listed = _list_beside(folder)
     if listed.is_file():
         try:
             names = [line for line in listed.read_text("utf-8").splitlines() if line.strip()]
@@ -27,32 +26,38 @@ def image_files(folder: Path) -> list[str]:
         return names
     if not folder.is_dir():
         raise DatasetError(f"{folder} is not a folder of images: check the path")
-    names = [
-        os.path.relpath(os.path.join(parent, file), folder)
-        for parent, _, files in os.walk(folder, followlinks=True)
-        for file in files
-        if file.lower().endswith(IMAGE_SUFFIXES)
-    ]
+    names = list(images_below(folder, folder))
     if not names:
         raise DatasetError(f"{folder} holds no image ({', '.join(IMAGE_SUFFIXES)})")
     return sorted(names)
 
 
-def first_folder(root: Path, candidates: Sequence[str], what: str) -> Path:
-    """Return the first of the folders below root that exists; DatasetError where none does."""
-    found = existing_folder(root, candidates)
-    if found is None:
-        raise DatasetError(f"{root} has no {what}: expected one of {', '.join(candidates)} there")
-    return found
-
-
-def existing_folder(root: Path, candidates: Sequence[str]) -> Path | None:
+def existing_folder(root: Path, *candidates: str) -> Path | None:
     """Return the first of the folders below root that exists, or None.
 
     A folder whose images are named in a list beside it counts, too.
     """
     for candidate in candidates:
         folder = root / candidate
-        if folder.is_dir() or folder.with_name(f"{folder.name}_images_paths.txt").is_file():
+        if folder.is_dir() or _list_beside(folder).is_file():
             return folder
     return None
+
+
+def folder_pair(
+    root: Path, parents: tuple[str, ...], databases: tuple[str, ...], queries: tuple[str, ...]
+) -> tuple[Path, Path] | None:
+    """Return the folders of database and queries below the first parent that has both, or None.
+
+    parents: folders below root, "" for root itself. databases, queries: what they may be called.
+    """
+    for parent in parents:
+        database = existing_folder(root / parent, *databases)
+        asked = existing_folder(root / parent, *queries)
+        if database is not None and asked is not None:
+            return database, asked
+    return None
+
+
+def _list_beside(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}_images_paths.txt")
