@@ -48,11 +48,7 @@ class OwnPhotos:
 
 def _entry(root: Path, path: str, city: str) -> Entry:
     try:
-        with warnings.catch_warnings(), Image.open(root / path) as image:
-            warnings.simplefilter("ignore")  # what Pillow says of damaged data, the report counts
-            exif = image.getexif()
-            gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
-            taken = str(exif.get_ifd(ExifTags.IFD.Exif).get(_TAKEN, ""))
+        gps, taken = _exif(root / path)
     # Damaged EXIF data shows as any of these in Pillow's parsers.
     except (OSError, SyntaxError, ValueError, TypeError, KeyError) as error:
         return Excluded(path, city, UNREADABLE, str(error) or type(error).__name__, faulty=True)
@@ -68,6 +64,18 @@ def _entry(root: Path, path: str, city: str) -> Entry:
         heading=_finite(gps.get(ExifTags.GPS.GPSImgDirection)),
         date=month(taken.replace(":", "-", 2)),
     )
+
+
+def _exif(path: Path) -> tuple[Mapping[int, Any], str]:
+    """Return an image's GPS tags, and when it was taken ("2024:05:06 10:11:12" or "")."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Pillow says of damaged data, the report counts
+        with Image.open(path) as image:
+            exif = image.getexif()
+            return (
+                exif.get_ifd(ExifTags.IFD.GPSInfo),
+                str(exif.get_ifd(ExifTags.IFD.Exif).get(_TAKEN, "")),
+            )
 
 
 def _degrees(gps: Mapping[int, Any], tag: int, reference: int, negative: str) -> float:

@@ -169,7 +169,7 @@ class _Build:
                 kept = self._kept(entries, dataset, report, zones, check)
                 if kept:
                     numbers = [cities.setdefault(row.city, len(cities)) for row in kept]
-                    sorter.add(_rows(np.array(numbers, np.int64), kept, dataset.division))
+                    sorter.add(sortable(np.array(numbers, np.int64), kept, dataset.division))
                 done(len(entries))
         done(0)
         if zones.converted:
@@ -228,9 +228,10 @@ def _with_heading(candidate: Candidate) -> Entry:
     return Excluded(candidate.path, candidate.city, NO_HEADING)
 
 
-def _rows(
+def sortable(
     cities: NDArray[np.int64], candidates: Sequence[Candidate], division: Division | OwnPlaces
 ) -> pa.Table:
+    """Return images as rows that sort into the order of the index; cities are numbers, [n]."""
     columns = {
         name: [getattr(candidate, name) for candidate in candidates] for name in _SORTED.names[1:]
     }

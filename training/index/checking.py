@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -68,12 +69,14 @@ def _checked(
 
 def _file_problem(path: str) -> tuple[str, str] | None:
     try:
-        size = os.stat(path).st_size
+        status = os.stat(path)
     except FileNotFoundError:
         return MISSING, ""
     except (OSError, ValueError) as error:  # ValueError: a NUL in a name
         return UNREADABLE, str(error)
-    return None if size else (UNREADABLE, "empty file")
+    if not stat.S_ISREG(status.st_mode):
+        return UNREADABLE, "not a file"
+    return None if status.st_size else (UNREADABLE, "empty file")
 
 
 def _header_problem(path: str) -> tuple[str, str] | None:
