@@ -62,6 +62,7 @@ class Backbone(nn.Module):
         """Put the tuned parts into training mode; what is frozen stays in eval mode."""
         super().train(False)
         if mode:
+            self.training = self._embedding_is_tuned()
             for part in (self.patch_embed, *self.blocks, *self.adapters.values(), self.norm):
                 part.train(_is_tuned(part))
         return self

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from selavpr_core.model import SelaVPR
+from selavpr_core.model import SelaVPR, preset_settings
 from selavpr_core.model.inference import FoldedMultiConv, inference_copy
+from selavpr_core.model.settings import ADAPTERS, HEADS
 
 from ..lively import images, lively_model
 
@@ -34,6 +35,31 @@ def test_a_folded_adapter_equals_the_one_it_was_made_from(model: SelaVPR) -> Non
     with torch.inference_mode():
         folded = FoldedMultiConv(adapter)(tokens, (6, 4))
         torch.testing.assert_close(folded, adapter(tokens, (6, 4)), rtol=1e-4, atol=1e-5)
+
+
+def test_a_folded_adapter_carries_a_class_token(model: SelaVPR) -> None:
+    adapter = model.hash_branch.adapters["5"]
+    tokens = torch.randn(2, 1 + 6 * 4, 192)
+    with torch.inference_mode():
+        folded = FoldedMultiConv(adapter)(tokens, (6, 4))
+        torch.testing.assert_close(folded, adapter(tokens, (6, 4)), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_every_adapter_and_head_is_made_ready(adapter: str, head: str) -> None:
+    model = lively_model(preset_settings("tiny", adapter=adapter, head=head))
+    ready = inference_copy(model, CPU, torch.float32)
+    half = inference_copy(model, CPU, torch.bfloat16)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in ready.modules())
+    batch = images(2, 126, 140)
+    with torch.inference_mode():
+        expected, output, rounded = model(batch), ready(batch), half(batch)
+    torch.testing.assert_close(output.descriptor, expected.descriptor, rtol=0, atol=1e-5)
+    torch.testing.assert_close(output.hash, expected.hash, rtol=0, atol=1e-5)
+    assert rounded.descriptor.dtype == torch.float32
+    similarity = nn.functional.cosine_similarity(rounded.descriptor, expected.descriptor)
+    assert similarity.min() > 0.99
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

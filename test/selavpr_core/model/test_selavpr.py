@@ -181,3 +181,91 @@ def test_tiny_fits_into_16_megabytes_of_float16() -> None:
     model = skeleton(preset_settings("tiny"))
     values = sum(t.numel() for t in model.state_dict().values() if t.is_floating_point())
     assert 2 * values < 16e6
+
+
+def test_only_the_branches_asked_for_are_computed(model: SelaVPR) -> None:
+    ran: list[str] = []
+    hooks = [
+        module.register_forward_hook(lambda *_, name=name: ran.append(name))
+        for name, module in model.named_modules()
+        if "branch." in name or name.startswith("backbone.blocks.0")
+    ]
+    with torch.no_grad():
+        output = model(images(1, 56, 56), branches=("hash",))
+        assert {name.split(".")[0] for name in ran} == {"backbone", "hash_branch"}
+        assert output.descriptor is None
+        whole = model(images(1, 56, 56))
+        ran.clear()
+        in_any_order = model(images(1, 56, 56), branches=("hash", "float"))
+        assert ran.count("backbone.blocks.0") == 1  # once for both branches
+    for hook in hooks:
+        hook.remove()
+    assert torch.equal(output.hash, whole.hash)
+    assert torch.equal(output.codes, whole.codes)
+    assert torch.equal(in_any_order.descriptor, whole.descriptor)
+
+
+@pytest.mark.parametrize("names", [(), ("float",), ("hash", "global")])
+def test_a_branch_that_is_not_there_is_refused(names: tuple[str, ...]) -> None:
+    model = lively_model(preset_settings("tiny", branches=("hash",)))
+    with pytest.raises(ValueError, match="this network has hash to choose from"):
+        model(images(1, 56, 56), branches=names)
+
+
+@pytest.mark.parametrize("head", ["gem", "salad"])
+def test_feature_maps_are_what_the_heads_pool(head: str) -> None:
+    model = lively_model(preset_settings("tiny", head=head))
+    batch = images(2, 126, 140)
+    pooled: dict[str, Tensor] = {}
+    for name in ("float", "hash"):
+        getattr(model, f"{name}_branch").head.register_forward_pre_hook(
+            lambda _, inputs, name=name: pooled.update({name: inputs[0]})
+        )
+    with torch.no_grad():
+        model(batch)
+        maps = model.feature_maps(batch)
+        last = list(model.backbone.stages(batch))[-1]
+        expected = model.backbone.norm(last)[:, 1:].reshape(2, 9, 10, 192)
+    assert torch.equal(maps.backbone, expected)
+    carried = int(head == "salad")
+    assert torch.equal(maps.float, pooled["float"][:, carried:].reshape(2, 9, 10, 192))
+    assert torch.equal(maps.hash, pooled["hash"].reshape(2, 9, 10, 192))
+
+
+def test_feature_maps_of_a_branch_left_out_are_none() -> None:
+    maps = lively_model(preset_settings("tiny", branches=("hash",))).feature_maps(images(1, 28, 42))
+    assert maps.float is None
+    assert maps.hash.shape == maps.backbone.shape == (1, 2, 3, 192)
+
+
+def test_a_class_token_passes_through_the_linear_parts_alone() -> None:
+    """Eq. 6 for the class token, where the head reads it: no patch has an influence on it."""
+    model = lively_model(preset_settings("tiny", branches=("float",), head="salad"))
+    batch = images(2, 126, 140)
+    seen: list[Tensor] = []
+    model.float_branch.head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    with torch.no_grad():
+        model(batch)
+        stages = [tokens[:, 0] for tokens in model.backbone.stages(batch)]
+        state = stages[0]
+        for number in range(1, 13):
+            adapter = model.float_branch.adapters[str(number)]
+            state = state + adapter.up(torch.relu(adapter.down(state + stages[number])))
+        torch.testing.assert_close(seen[0][:, 0], model.backbone.norm(state), rtol=0, atol=1e-4)
+
+
+def test_branches_without_adapters_read_the_last_block() -> None:
+    model = lively_model(preset_settings("tiny", adapter="none"))
+    with torch.no_grad():
+        output = model(images(2, 56, 56))
+        last = model.backbone.norm(list(model.backbone.stages(images(2, 56, 56)))[-1][:, 1:])
+        assert torch.equal(output.descriptor, model.float_branch.head(last, (4, 4)))
+        assert torch.equal(output.hash, model.hash_branch.head(last, (4, 4)))
+
+
+@pytest.mark.parametrize("adapter", ["vanilla", "token-channel"])
+def test_any_image_size_fits_a_network(adapter: str) -> None:
+    model = lively_model(preset_settings("tiny", adapter=adapter))
+    with torch.no_grad():
+        for size in ((224, 224), (322, 322), (126, 238)):
+            assert torch.isfinite(model(images(1, *size)).descriptor).all()

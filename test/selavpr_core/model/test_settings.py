@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from selavpr_core.model.settings import PRESETS, ModelSettings, preset_settings
+from selavpr_core.model.settings import ADAPTERS, HEADS, PRESETS, ModelSettings, preset_settings
 
 
 def test_presets_refine_the_blocks_that_the_method_refines() -> None:
@@ -88,6 +88,52 @@ def test_an_unknown_preset_is_named_with_the_known_ones() -> None:
 def test_settings_that_contradict_each_other_are_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r".+"):
         replace(preset_settings("tiny"), **change)
+
+
+def test_what_came_later_is_written_only_where_it_differs() -> None:
+    """Files and fingerprints from before the two fields came stay what they are."""
+    assert {"adapter", "head"}.isdisjoint(preset_settings("base").to_json())
+    other = preset_settings("base", adapter="vanilla", head="boq")
+    assert other.to_json()["adapter"] == "vanilla"
+    assert other.to_json()["head"] == "boq"
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_every_adapter_and_head_survives_json(adapter: str, head: str) -> None:
+    settings = preset_settings("large", adapter=adapter, head=head)
+    assert ModelSettings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
+    assert settings.descriptor_dim == {"gem": 4096, "salad": 8448, "boq": 12288}[head]
+
+
+def test_adapters_inside_the_blocks_are_in_all_of_them() -> None:
+    assert preset_settings("large", adapter="in-block").adapted_blocks == tuple(range(1, 25))
+    assert preset_settings("large", adapter="none").adapted_blocks == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"adapter": "lora"}, "unknown adapter 'lora'.*vanilla"),
+        ({"head": "netvlad"}, "unknown head 'netvlad'.*salad"),
+        ({"adapter": 7}, "unknown adapter 7"),
+        ({"head": ["gem"]}, "unknown head"),
+        ({"adapter": "none"}, "must be empty"),
+        ({"adapter": "in-block", "adapted_blocks": ()}, "ascending block numbers"),
+        ({"head": "salad"}, "descriptor_dim 1024 contradicts head 'salad'.*8448"),
+        ({"head": "boq", "descriptor_dim": 8448}, "12288"),
+        ({"head": "boq", "descriptor_dim": 12288, "branches": ("hash",)}, "float branch"),
+        ({"head": "salad", "descriptor_dim": 8448, "input_size": (112, 112)}, "8 x 8"),
+    ],
+)
+def test_an_adapter_or_head_that_contradicts_the_rest_is_refused(
+    change: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(ValueError, match=named):
+        replace(preset_settings("tiny"), **change)
+    values = {**preset_settings("tiny").to_json(), **change}
+    with pytest.raises(ValueError, match=named):
+        ModelSettings.from_json({k: list(v) if type(v) is tuple else v for k, v in values.items()})
 
 
 @pytest.mark.parametrize("value", [0, -14, 1.5, 14.0, "14", True, None, [14]])

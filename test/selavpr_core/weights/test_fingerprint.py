@@ -26,6 +26,14 @@ def test_it_is_the_hash_of_settings_preprocessing_and_values_by_name() -> None:
     assert fingerprint(STATE, SETTINGS) == hashlib.sha256(content).hexdigest()
 
 
+def test_it_is_the_one_that_existing_maps_were_made_with() -> None:
+    """Settings grew since: what has their defaults keeps its fingerprint."""
+    assert (
+        fingerprint(STATE, SETTINGS)
+        == "b87e27fca4e9261d837222789adb20081e9aa0177c632af2e68e14cb1e42e286"
+    )
+
+
 def test_it_ignores_the_order_the_layout_and_the_counters() -> None:
     turned = {"a": STATE["a"], "b": STATE["b"].T.contiguous().T}
     turned["bn.num_batches_tracked"] = torch.tensor(7)
@@ -39,6 +47,8 @@ def test_it_changes_with_everything_that_a_descriptor_depends_on() -> None:
         ({"c": STATE["a"], "b": STATE["b"]}, SETTINGS),
         (STATE, replace(SETTINGS, input_size=(224, 238))),
         (STATE, replace(SETTINGS, adapted_blocks=(1, 2))),
+        (STATE, replace(SETTINGS, adapter="vanilla")),
+        (STATE, replace(SETTINGS, head="salad", descriptor_dim=8448)),
     ]
     digests = {fingerprint(state, settings) for state, settings in others}
     assert len(digests - {fingerprint(STATE, SETTINGS)}) == len(others)

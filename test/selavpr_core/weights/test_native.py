@@ -13,10 +13,11 @@ from safetensors.torch import load_file, save_file
 
 from selavpr_core.errors import WeightsError
 from selavpr_core.model import SelaVPR, preset_settings
+from selavpr_core.model.settings import ADAPTERS, HEADS
 from selavpr_core.weights import native
 from selavpr_core.weights.fingerprint import fingerprint
 
-from ..lively import lively_model
+from ..lively import images, lively_model
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,36 @@ def test_what_was_saved_comes_back(model: SelaVPR, tmp_path: Path, pretrained: b
     assert all(torch.equal(state[n], tensor) for n, tensor in model.state_dict().items())
     assert digest == fingerprint(state, settings) == fingerprint(model.state_dict(), settings)
     assert os.listdir(tmp_path) == ["w.safetensors"]
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_every_adapter_and_head_comes_back(adapter: str, head: str, tmp_path: Path) -> None:
+    model = lively_model(preset_settings("tiny", adapter=adapter, head=head))
+    native.save(model, tmp_path / "w.safetensors")
+    again = SelaVPR.from_pretrained(str(tmp_path / "w.safetensors"))
+    with torch.no_grad():
+        expected, output = model(images(1, 126, 140)), again(images(1, 126, 140))
+    assert again.settings == model.settings
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(again.state_dict()[name], tensor)
+    # Where tensors lie in memory changes the order of sums.
+    torch.testing.assert_close(output.descriptor, expected.descriptor, rtol=0, atol=1e-6)
+    torch.testing.assert_close(output.hash, expected.hash, rtol=0, atol=1e-6)
+
+
+def test_weights_of_another_adapter_than_their_settings_say_are_refused(
+    model: SelaVPR, tmp_path: Path
+) -> None:
+    path = tmp_path / "w.safetensors"
+    native.save(model, path)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    settings = {**model.settings.to_json(), "adapter": "vanilla"}
+    save_file(load_file(path), path, {**metadata, "settings": json.dumps(settings)})
+    message = refusal(lambda: native.read_native(path))
+    assert "do not fit the preset tiny" in message
+    assert "multi_conv" in message
 
 
 def test_the_settings_can_be_read_by_anybody(saved: Path, model: SelaVPR) -> None:
