@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from selavpr_core.model import SelaVPR
 from selavpr_core.model.heads import GeMHead
+from selavpr_core.model.settings import SIDE_ADAPTERS
 from selavpr_core.preprocessing import Preprocessing
 from training.errors import UndecodableImageError
 from training.images import read_rgb
@@ -30,7 +31,7 @@ _STEPS = 12  # of the colour bar
 class AttentionRow:
     """The maps of one image.
 
-    query: its number. image: without a map. maps: by name of the branch, "backbone alone" first.
+    query: its number. image: without a map. maps: by name of the branch, the backbone's first.
     """
 
     query: int
@@ -97,13 +98,16 @@ def shares(model: SelaVPR, images: Tensor) -> dict[str, Tensor]:
     """Return how much of the pooled descriptor comes from each location, for each branch.
 
     images: [B, 3, H, W], normalised, on the model's device. Returns [B, h, w] float32 by name:
-    "backbone alone", "float branch", "hash branch" as far as there are any; see `gem_shares` for
-    the value. A branch with a GeM head is measured in what that head pools, with its exponent;
-    the backbone alone and other heads in the normed tokens, with GeM's initial exponent 3.
+    "backbone alone" ("last block" where adapters may sit inside the blocks), "float branch" and
+    "hash branch" as far as there are any; see `gem_shares` for the value. A branch with a GeM head
+    is measured in what that head pools, with its exponent; the backbone and other heads in the
+    normed tokens, with GeM's initial exponent 3.
     """
     with torch.no_grad():
         features = model.feature_maps(images)
-        found = {"backbone alone": gem_shares(features.backbone, 3.0)}
+        alone = model.settings.adapter in SIDE_ADAPTERS
+        backbone = "backbone alone" if alone else "last block"
+        found = {backbone: gem_shares(features.backbone, 3.0)}
         for name, grid, branch in (
             ("float branch", features.float, model.float_branch),
             ("hash branch", features.hash, model.hash_branch),
@@ -124,8 +128,9 @@ def gem_shares(features: Tensor, p: float, eps: float = 1e-6) -> Tensor:
     features: [B, h, w, D]; each location is brought to length 1, clamped at eps and pooled to
     g_c = (mean_i f_ic ** p) ** (1 / p), as the head does. Location i gives the part
     f_ic ** p / sum_j f_jc ** p of channel c, and channel c the part g_c ** 2 / |g| ** 2 of the
-    length; the share is the sum of their products over the channels. Returns [B, h, w] float32,
-    >= 0, with mean 1: 2 stands for twice an even share.
+    length; the share is the sum of their products over the channels, which is also half the
+    relative change of |g| ** 2 as the location's features grow. Returns [B, h, w] float32, >= 0,
+    with mean 1: 2 stands for twice an even share.
     """
     batch, height, width, _ = features.shape
     f = functional.normalize(features.double(), dim=-1).clamp(min=eps).pow(p).flatten(1, 2)

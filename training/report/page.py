@@ -66,7 +66,7 @@ class _Card:
 
 @dataclass(frozen=True)
 class _Worst:
-    """The worst queries of one mode, in two groups; how many were ranked at most."""
+    """The worst queries of one mode, in two groups. ranked: places in the longest ranking."""
 
     mode: str
     ranked: int
@@ -191,7 +191,7 @@ def _worst(
     late = latest_right(mode, positives, counted, WORST, without=confident)
     return _Worst(
         name,
-        mode.rankings.shape[1],
+        int((mode.rankings >= 0).sum(axis=1).max()),
         _cards(mode, evaluation_set, confident),
         _cards(mode, evaluation_set, late),
     )
