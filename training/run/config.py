@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 from selavpr_core.model.settings import PATCH_SIZE, PRESETS
@@ -141,7 +149,11 @@ class TrainerConfig(_Section):
     max_steps: Annotated[Positive | None, Field(json_schema_extra={FREE_ON_RESUME: True})] = None
     checkpoint_every: Annotated[Positive, Field(json_schema_extra={FREE_ON_RESUME: True})] = 500
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
-    precision: Literal["auto", "16-mixed", "bf16-mixed", "32"] = "auto"
+    # Written without quotes, 32 is a number to YAML.
+    precision: Annotated[
+        Literal["auto", "16-mixed", "bf16-mixed", "32"],
+        BeforeValidator(lambda value: "32" if value == 32 else value),
+    ] = "auto"
     devices: Annotated[
         Positive | Literal["auto"], Field(json_schema_extra={FREE_ON_RESUME: True})
     ] = 1

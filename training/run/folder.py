@@ -52,8 +52,8 @@ class RunFolder:
         """Make the folder, and write the configuration and the versions, anew when resuming."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            _write(self.config, config.to_yaml())
-            _write(self.path / "versions.json", json.dumps(dict(versions), indent=2) + "\n")
+            write_text(self.config, config.to_yaml())
+            write_text(self.path / "versions.json", json.dumps(dict(versions), indent=2) + "\n")
         except OSError as error:
             raise TrainingError(f"{self.path} cannot be written: {error.strerror}") from error
 
@@ -71,14 +71,15 @@ class RunFolder:
 
     def write_summary(self, values: Mapping[str, Any]) -> None:
         """Write what the run came to."""
-        _write(self.summary, json.dumps(dict(values), indent=2) + "\n")
+        write_text(self.summary, json.dumps(dict(values), indent=2) + "\n")
 
     def write_nan_batch(self, step: int, paths: Sequence[str]) -> None:
         """Write the images of the step that gave no finite loss."""
-        _write(self.nan_batch, "".join(f"{path}\n" for path in [f"# step {step}", *paths]))
+        write_text(self.nan_batch, "".join(f"{path}\n" for path in [f"# step {step}", *paths]))
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Replace a text file, durably and at once."""
     aside = path.with_name(f"{path.name}.part")
     aside.write_text(text, encoding="utf-8")
     publish(aside, path)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lightning.fabric.loggers import TensorBoardLogger
 
-from training.run.folder import RunFolder
+from training.run.folder import RunFolder, write_text
 
 
 class Journal:
@@ -21,7 +21,7 @@ class Journal:
     def __init__(self, folder: RunFolder, step: int) -> None:
         """step: optimizer steps that were done when the checkpoint was written."""
         kept = [line for line in _lines(folder.metrics) if _step(line) <= step]
-        folder.metrics.write_text("".join(kept), encoding="utf-8")
+        write_text(folder.metrics, "".join(kept))
         self._file = folder.metrics.open("a", encoding="utf-8")
         self._tensorboard = TensorBoardLogger(
             folder.path, name="tensorboard", version="", purge_step=step + 1
@@ -80,4 +80,4 @@ class Undecodable:
         """Write the list; no file for none."""
         if self._reasons:
             lines = [f"{path}\t{' '.join(reason.split())}\n" for path, reason in self.items()]
-            self._path.write_text("".join(lines), encoding="utf-8")
+            write_text(self._path, "".join(lines))

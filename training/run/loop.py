@@ -153,6 +153,8 @@ class Loop:
         """
         trainer, position = self._config.trainer, self.position
         self._journal = Journal(self._folder, position.step) if self._leads else None
+        if self._leads:
+            self._introduce()
         try:
             with StopRequest() as stop:
                 while (
@@ -167,6 +169,19 @@ class Loop:
         finally:
             if self._journal is not None:
                 self._journal.close()
+
+    def _introduce(self) -> None:
+        position, index = self.position, self._index
+        trained = sum(parameter.numel() for parameter in self._parameters)
+        everything = sum(parameter.numel() for parameter in self._model.parameters())
+        _say(
+            f"{self._config.name}: {index.images:,} images of {index.places:,} places, "
+            f"{len(self._sampler):,} batches an epoch; trains {trained:,} of {everything:,} "
+            f"parameters in {chosen_precision(self._config.trainer)} on "
+            f"{self._fabric.world_size} x {self._fabric.device.type}"
+        )
+        if position.step:
+            _say(f"goes on at step {position.step:,} of epoch {position.epoch + 1}")
 
     @property
     def _leads(self) -> bool:
@@ -197,12 +212,16 @@ class Loop:
                 if position.step % self._read_every == 0:
                     self._read_losses()
                     self._leave_if(self._agreed(stop.signal))
-                    loss = position.loss_sum / position.loss_count
-                    bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
+                    bar.set_postfix_str(self._shown(), refresh=False)
                 if position.step % trainer.checkpoint_every == 0:
                     self._save()
                 if self._at_max_steps():
                     break
+
+    def _shown(self) -> str:
+        """Return the epoch's mean loss so far, and how many images could not be decoded."""
+        shown = f"loss {self.position.loss_sum / self.position.loss_count:.4f}"
+        return f"{shown}, {len(self.undecodable)} undecodable" if self.undecodable else shown
 
     def _step(self, batch: PlaceBatch) -> None:
         position = self.position
@@ -363,7 +382,7 @@ def _seed(*key: int) -> None:
 
 
 def _bar(title: str, total: int, done: int, *, shown: bool) -> Any:
-    # A file or a log is no place for a bar that moves.
+    # In a log every movement of the bar is a line of its own.
     interval = 0.5 if sys.stderr.isatty() else 60.0
     return tqdm(
         desc=title,
@@ -372,6 +391,7 @@ def _bar(title: str, total: int, done: int, *, shown: bool) -> Any:
         unit="batch",
         disable=not shown,
         mininterval=interval,
+        delay=interval,
         dynamic_ncols=True,
         leave=False,
     )

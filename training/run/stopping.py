@@ -60,7 +60,9 @@ class StopRequest:
 
     @contextmanager
     def leaving_at_once(self) -> Iterator[None]:
-        """Raise Interruption in the block as soon as a signal comes."""
+        """Raise Interruption in the block as soon as a signal comes, or has come already."""
+        if self.signal:
+            raise Interruption
         self._leave_at_once = True
         try:
             yield
