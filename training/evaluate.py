@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from selavpr_core.describer import Describer
 from selavpr_core.model import SelaVPR
@@ -19,9 +18,8 @@ from training.evaluation import (
     EvaluationSet,
     EvaluationSettings,
     evaluate,
-    folders_set,
     load_set,
-    table_set,
+    pair_set,
 )
 from training.evaluation.predictions import write_predictions
 from training.evaluation.settings import default_cache, default_workers
@@ -212,15 +210,7 @@ def _evaluation_set(options: argparse.Namespace) -> EvaluationSet:
         )
     if options.dataset is not None or options.root is not None or None in pair:
         raise EvaluationError("give --dataset and --root, or --database and --queries")
-    chosen: dict[str, Any] = {"heading": options.heading}
-    if options.radius is not None:
-        chosen["radius"] = options.radius
-    tables = [path.is_file() for path in pair]
-    if all(tables):
-        return table_set(*pair, **chosen)
-    if any(tables):
-        raise EvaluationError("give two folders or two tables, not one of each")
-    return folders_set(*pair, **chosen)
+    return pair_set(*pair, radius=options.radius, heading=options.heading)
 
 
 def _written(

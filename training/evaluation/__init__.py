@@ -5,6 +5,7 @@ from training.evaluation.evaluation_set import EvaluationSet
 from training.evaluation.result import EvaluationResult, ModeResult, UnreadableImage
 from training.evaluation.sets.catalogue import SETS, load_set
 from training.evaluation.sets.folders import folders_set
+from training.evaluation.sets.pair import pair_set
 from training.evaluation.sets.table import table_set
 from training.evaluation.settings import EvaluationSettings
 from training.evaluation.validation import validation_recalls
@@ -19,6 +20,7 @@ __all__ = [
     "evaluate",
     "folders_set",
     "load_set",
+    "pair_set",
     "table_set",
     "validation_recalls",
 ]

@@ -28,6 +28,7 @@ def describe_protocol(
     counted: whether queries without positives are. latency_queries: how many were timed.
     """
     preprocessing = describer.preprocessing.to_json()
+    lists = {key: list(value) for key, value in preprocessing.items() if isinstance(value, tuple)}
     shorter = evaluation_set.query_shorter_side
     return {
         "set": evaluation_set.name,
@@ -37,7 +38,7 @@ def describe_protocol(
         "query_resize": None
         if shorter is None
         else f"shorter side to {shorter} (Pillow, bilinear, antialiased), never enlarged",
-        "preprocessing": {**preprocessing, "size": list(preprocessing["size"])},
+        "preprocessing": preprocessing | lists,
         "ns": list(settings.ns),
         "candidates": list(settings.candidates),
         "stored": "database descriptors as float16, queries as float32, as in a place map",

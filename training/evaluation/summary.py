@@ -42,22 +42,22 @@ def _set(result: EvaluationResult) -> str:
 
 
 def _recalls(result: EvaluationResult) -> str:
-    ns = result.protocol["ns"]
-    head = ["%", *(f"R@{n}" for n in ns), "PR area", "R at P=100", "threshold", "bytes/place"]
+    """Without ground truth, all that there is to say is what a place takes."""
+    scored = any(mode.recalls for mode in result.modes.values())
+    ns = result.protocol["ns"] if scored else []
+    head = ["%" if scored else "", *(f"R@{n}" for n in ns)]
+    head += [*(["PR area", "R at P=100", "threshold"] if scored else []), "bytes/place"]
     rows = []
     for mode in result.modes.values():
         curve = mode.curve
-        recalls = [_percent(mode.recalls.get(n, math.nan)) for n in ns]
-        rows.append(
-            [
-                _name(mode),
-                *recalls,
+        row = [_name(mode), *(_percent(mode.recalls[n]) for n in ns)]
+        if scored:
+            row += [
                 _percent(curve.area),
                 _percent(curve.recall_at_full_precision),
                 _fixed(curve.threshold_at_full_precision, 3),
-                f"{result.bytes_per_place[mode.mode]:,}",
             ]
-        )
+        rows.append([*row, f"{result.bytes_per_place[mode.mode]:,}"])
     return _table(head, rows)
 
 
