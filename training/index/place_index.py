@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from training.errors import DatasetError
 from training.index.manifest import TABLE, Manifest, file_fingerprint
 
+_ROWS_TOGETHER = 1 << 17
+
 
 class PlaceIndex:
     """Which images show which place, and which places may share a batch.
@@ -96,16 +98,17 @@ def _read(table: Path) -> tuple[pa.ChunkedArray, NDArray[np.int64], NDArray[np.i
     groups: list[NDArray[np.int32]] = []
     row, last_place = 0, -1
     with pq.ParquetFile(table) as file:
-        for batch in file.iter_batches(1 << 17, columns=["path", "place", "group"]):
+        for batch in file.iter_batches(_ROWS_TOGETHER, columns=["path", "place", "group"]):
             places = batch.column("place").to_numpy()
             first = np.flatnonzero(np.diff(places, prepend=last_place))
             starts.append(first + row)
             groups.append(batch.column("group").to_numpy()[first])
             paths.append(batch.column("path"))
             row, last_place = row + len(places), places[-1]
-    chunked = pa.chunked_array(paths, type=pa.string())
+    starts.append(np.array([row]))
+    groups.append(np.empty(0, np.int32))
     return (
-        chunked,
-        np.concatenate([*starts, [row]]).astype(np.int64),
-        np.concatenate([*groups, np.empty(0, np.int32)]).astype(np.int32),
+        pa.chunked_array(paths, type=pa.string()),
+        np.concatenate(starts).astype(np.int64),
+        np.concatenate(groups).astype(np.int32),
     )
