@@ -22,7 +22,7 @@ from training.images import read_rgb
 from training.report.thumbnails import Picture, fitted, picture
 
 _WIDTH, _HEIGHT = 320, 240
-_OPACITY = 0.6  # of the colours over the image
+_CONTOURS, _COARSE = 0.7, 10.0  # strength of the image's contours; pixels that are not fine
 _FULL_SHARE = 99.0  # percentile of all values that the colour scale ends at
 _STEPS = 12  # of the colour bar
 
@@ -142,11 +142,16 @@ def gem_shares(features: Tensor, p: float, eps: float = 1e-6) -> Tensor:
 
 
 def _overlay(image: NDArray[np.uint8], grid: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Lay a map [h, w], 0 to 1 (more is cut), over the grey image [H, W, 3] in colours."""
+    """Show a map [h, w], 0 to 1 (more is cut), in colours, with the image's [H, W, 3] contours.
+
+    Of the image only what is fine is added: its own light and shade would be taken for values.
+    """
     size = (image.shape[1], image.shape[0])
     fine = np.asarray(cv2.resize(grid, size, interpolation=cv2.INTER_LINEAR), np.float32)
-    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    return np.asarray(cv2.addWeighted(_colours(fine), _OPACITY, grey, 1 - _OPACITY, 0.0), np.uint8)
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    contours = grey - cv2.GaussianBlur(grey, (0, 0), _COARSE)
+    mixed = _colours(fine) + _CONTOURS * contours[..., None]
+    return np.asarray(np.clip(mixed, 0, 255), np.uint8)
 
 
 def _colours(values: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -65,7 +65,7 @@ def results_table(result: EvaluationResult) -> Table:
         Cell(_bytes(result.bytes_per_place.get(name, result.bytes_per_place.get(mode.mode))))
         for name, mode in result.modes.items()
     ])  # fmt: skip
-    full = "Recall at 100\N{NO-BREAK SPACE}% precision"
+    full = "Recall at 100\N{NO-BREAK SPACE}%\N{NO-BREAK SPACE}precision"
     heads = ("Mode", *(f"R@{n}" for n in ns), "PR area", full, "Bytes per place")
     return Table(
         heads,

@@ -103,21 +103,39 @@ def test_maps_lie_over_the_image_in_its_own_proportions(
     assert sum(map(int, dark[4:-1].split())) < 50 < 400 < sum(map(int, bright[4:-1].split()))
 
 
-def test_the_brightest_place_of_a_map_is_where_the_value_is_largest(
-    tiny: SelaVPR, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    grid = torch.ones(1, 4, 4)
-    grid[0, 3, 0] = 5.0
-    monkeypatch.setattr("training.report.attention.shares", lambda *_: {"backbone alone": grid})
-    path = tmp_path / "grey.png"
-    cv2.imwrite(str(path), np.full((200, 200, 3), 128, np.uint8))
+def drawn(tiny: SelaVPR, path: Path, grid: torch.Tensor, patch: pytest.MonkeyPatch) -> np.ndarray:
+    """The pixels [H, W, 3], RGB, of a map with these values over an image."""
+    patch.setattr("training.report.attention.shares", lambda *_: {"backbone alone": grid})
     attention = draw_attention(tiny, [path], [0])
     assert attention is not None
     uri = attention.rows[0].maps["backbone alone"].uri
     assert uri is not None
     data = np.frombuffer(base64.b64decode(uri.partition(",")[2]), np.uint8)
-    pixels = cv2.imdecode(data, cv2.IMREAD_COLOR).sum(axis=2)
+    return cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1].astype(int)
+
+
+def test_the_brightest_place_of_a_map_is_where_the_value_is_largest(
+    tiny: SelaVPR, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grid = torch.ones(1, 4, 4)
+    grid[0, 3, 0] = 5.0
+    path = tmp_path / "grey.png"
+    cv2.imwrite(str(path), np.full((200, 200, 3), 128, np.uint8))
+    pixels = drawn(tiny, path, grid, monkeypatch).sum(axis=2)
     assert pixels[190, 10] > pixels[10, 190] + 50
+    assert pixels[190, 10] == pixels.max()
+
+
+def test_light_and_shade_of_the_image_are_not_taken_for_values(
+    tiny: SelaVPR, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "halves.png"
+    halves = np.zeros((200, 200, 3), np.uint8)
+    halves[:, 100:] = 255
+    cv2.imwrite(str(path), halves)
+    pixels = drawn(tiny, path, torch.ones(1, 4, 4), monkeypatch)
+    assert np.abs(pixels[100, 30] - pixels[100, 170]).max() <= 3
+    assert pixels[100, 105].sum() > pixels[100, 95].sum() + 100, "but its contours are seen"
 
 
 def test_the_mode_of_the_model_is_left_as_it_was(
