@@ -7,7 +7,7 @@ import os
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from selavpr_core.errors import SelaVPRError
 
@@ -16,22 +16,28 @@ INTERRUPTED = 130  # what shells report for a program that SIGINT ended
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser with examples below its help, and with mistakes reported on one line.
+    """Ends every mistake on one line, and shows examples below its help.
 
-    examples: (command, what it does).
+    examples are pairs of a command and what it does.
     """
 
     def __init__(
-        self, *args: Any, examples: Sequence[tuple[str, str]] = (), **options: Any
+        self,
+        prog: str,
+        description: str,
+        *,
+        usage: str | None = None,
+        examples: Sequence[tuple[str, str]] = (),
     ) -> None:
-        if examples:
-            shown = "".join(f"\n  {command}\n      {meaning}" for command, meaning in examples)
-            options["epilog"] = f"examples:{shown}"
-        if "description" in options:
-            options["description"] = textwrap.fill(options["description"], 90)
-        options["formatter_class"] = argparse.RawDescriptionHelpFormatter
-        options["allow_abbrev"] = False  # an option added later must not break a script
-        super().__init__(*args, **options)
+        shown = "".join(f"\n  {command}\n      {meaning}" for command, meaning in examples)
+        super().__init__(
+            prog,
+            usage,
+            textwrap.fill(description, 90),
+            f"examples:{shown}" if shown else None,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,  # an option added later must not break a script
+        )
 
     def error(self, message: str) -> NoReturn:
         """Exit with code 2 and one line on stderr."""
