@@ -123,7 +123,7 @@ def test_the_brightest_place_of_a_map_is_where_the_value_is_largest(
     cv2.imwrite(str(path), np.full((200, 200, 3), 128, np.uint8))
     pixels = drawn(tiny, path, grid, monkeypatch).sum(axis=2)
     assert pixels[190, 10] > pixels[10, 190] + 50
-    assert pixels[190, 10] == pixels.max()
+    assert pixels[190, 10] >= pixels.max() - 15, "but for what JPEG adds"
 
 
 def test_light_and_shade_of_the_image_are_not_taken_for_values(
