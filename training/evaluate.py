@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+
 from selavpr_core.describer import Describer
 from selavpr_core.model import SelaVPR
 from training.command import Parser, run
@@ -36,7 +38,16 @@ def main(argv: Sequence[str]) -> None:
 
     model = SelaVPR.from_pretrained(options.weights)
     describer = Describer(model, options.device, options.precision, options.batch_size)
-    result = evaluate(describer, evaluation_set, settings)
+    try:
+        result = evaluate(describer, evaluation_set, settings)
+    except torch.cuda.OutOfMemoryError:
+        raise EvaluationError(
+            f"the GPU's memory is too small for batches of {options.batch_size}: lower --batch-size"
+        ) from None
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            "interrupted; the same command goes on with what was described"
+        ) from None
     written = _written(options, result, evaluation_set)
     if options.report is not None:
         from training.report import write_report

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +173,38 @@ def test_what_was_never_brought_to_the_disk_is_described_again(
     describer = FakeDescriber()
     described(describer, paths, tmp_path / "cache")
     assert describer.seen == list(range(8))
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from test.training.evaluation.fakes import FakeDescriber
+from training.evaluation import descriptions
+
+class Killed(FakeDescriber):
+    def stream(self, images):
+        for i, description in enumerate(super().stream(images)):
+            if i == 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield description
+
+descriptions._CHECKPOINT_SECONDS = -1.0
+images = descriptions.ImageList([Path(p) for p in sys.argv[2:]], None, "float16", "images")
+descriptions.describe_once(Killed(), images, Path(sys.argv[1]), 1, False)
+"""
+
+
+def test_a_killed_description_goes_on_from_its_last_checkpoint(
+    paths: list[Path], tmp_path: Path, project: Path
+) -> None:
+    arguments = [str(path) for path in (tmp_path / "cache", *paths)]
+    ended = subprocess.run([sys.executable, "-c", KILLED, *arguments], cwd=project, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    describer = FakeDescriber()
+    found = described(describer, paths, tmp_path / "cache")
+    assert describer.seen == [6, 7]
+    assert found.codes is not None
+    assert found.codes.tolist() == [code(n).tolist() for n in range(8)]
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone", "meta"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from training.errors import DatasetError, EvaluationError
@@ -25,6 +26,18 @@ SETS: Mapping[str, Callable[[Path, SetOptions], EvaluationSet]] = {
     **SVOX,
 }
 
+# Database images and queries, where the literature agrees on them.
+_PUBLISHED = {
+    "pitts30k": (10000, 6816),
+    "tokyo247": (75984, 315),
+    "msls-val": (18871, 747),
+    "msls-val-11084": (18871, 11084),
+    "nordland-a": (27592, 27592),
+    "nordland-b": (27592, 2760),
+    "nordland-c": (3450, 3450),
+    "sped": (607, 607),
+}
+
 
 def load_set(
     name: str, root: Path, *, radius: float | None = None, heading: float | None = None
@@ -36,6 +49,8 @@ def load_set(
         root: the set's folder.
         radius: metres; None for the 25 of the sets that have positions.
         heading: degrees that headings may differ by in addition; None compares positions alone.
+
+    Where the files are not as many as were published, the set's `variant` says so.
 
     Raises EvaluationError for an unknown name or an option that the set cannot follow,
     DatasetError where the files are not there or damaged.
@@ -51,4 +66,9 @@ def load_set(
         raise EvaluationError(f"no set {name!r}: {meant}There are {', '.join(SETS)}")
     if not root.is_dir():
         raise DatasetError(f"{root} is no folder: give the folder of {name}")
-    return SETS[name](root, SetOptions(radius, heading))
+    found = SETS[name](root, SetOptions(radius, heading))
+    published = _PUBLISHED.get(name)
+    if published is None or published == (len(found.database), len(found.queries)):
+        return found
+    note = f"which was published with {published[0]:,} database images and {published[1]:,} queries"
+    return replace(found, variant=f"{found.variant}; not the whole set, {note}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import overload
 
 from training.datasets.file_names import IMAGE_SUFFIXES
 from training.datasets.source import images_below
@@ -30,6 +32,30 @@ def image_files(folder: Path) -> list[str]:
     if not names:
         raise DatasetError(f"{folder} holds no image ({', '.join(IMAGE_SUFFIXES)})")
     return sorted(names)
+
+
+class FilesBelow(Sequence[Path]):
+    """Files of one folder, as paths that are made when they are asked for.
+
+    A path takes ten times the memory of its name, which counts in sets of millions.
+    """
+
+    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+        self._folder = folder
+        self._names = names
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, index: int) -> Path: ...
+    @overload
+    def __getitem__(self, index: slice) -> FilesBelow: ...
+    def __getitem__(self, index: int | slice) -> Path | FilesBelow:
+        """Return the path of one file, or the files of a slice."""
+        if isinstance(index, slice):
+            return FilesBelow(self._folder, self._names[index])
+        return self._folder / self._names[index]
 
 
 def existing_folder(root: Path, *candidates: str) -> Path | None:

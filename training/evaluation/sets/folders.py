@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from training.datasets.file_names import parse_image_name
 from training.errors import DatasetError
 from training.evaluation.evaluation_set import EvaluationSet
 from training.evaluation.locations import Locations, find_positives, on_one_grid, rule
-from training.evaluation.sets.files import image_files
+from training.evaluation.sets.files import FilesBelow, image_files
 
 RADIUS = 25.0
 
@@ -44,8 +45,8 @@ def folders_set(
     return EvaluationSet(
         name=name,
         variant=variant or f"database {database}, queries {queries}, positions from names",
-        database=[database / key for key in database_keys],
-        queries=[queries / key for key in query_keys],
+        database=FilesBelow(database, database_keys),
+        queries=FilesBelow(queries, query_keys),
         positives=find_positives(queries_at, database_at, radius, heading),
         database_positions=positions[0],
         query_positions=positions[1],
@@ -59,12 +60,14 @@ def folders_set(
 
 def name_locations(names: list[str]) -> Locations:
     """Return what `@` names say; DatasetError names the first without a position."""
+    positions, headings = np.empty((len(names), 2)), np.empty(len(names))
+    zones: list[str] = []
     try:
-        parsed = [parse_image_name(name) for name in names]
+        for i, name in enumerate(names):
+            said = parse_image_name(name)
+            positions[i] = said.easting, said.northing
+            headings[i] = math.nan if said.heading is None else said.heading
+            zones.append(sys.intern(said.zone or ""))  # one text for all, in sets of millions
     except DatasetError as error:
         raise DatasetError(f"{error}; images without such names need a CSV") from None
-    return Locations(
-        positions=np.array([(p.easting, p.northing) for p in parsed], np.float64).reshape(-1, 2),
-        zones=[p.zone or "" for p in parsed],
-        headings=np.array([math.nan if p.heading is None else p.heading for p in parsed]),
-    )
+    return Locations(positions, zones, headings)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from training.errors import DatasetError, EvaluationError
 from training.evaluation.evaluation_set import EvaluationSet
-from training.evaluation.sets.files import folder_pair, image_files
+from training.evaluation.sets.files import FilesBelow, folder_pair, image_files
 from training.evaluation.sets.options import SetOptions
 
 _PARENTS = ("images/test", "test", "")
@@ -25,14 +25,13 @@ class FrameSet:
     """A reader of one such set: images are numbered in the order of their names.
 
     sentence: what the set is. tolerance: frames that a right image may be off. every: a query is
-    every so many-th frame of the database. counts: of database and queries as published.
-    spacing: metres from frame to frame, None where the set has no positions.
+    every so many-th frame of the database. spacing: metres from frame to frame, None where the
+    set has no positions.
     """
 
     name: str
     sentence: str
     tolerance: int
-    counts: tuple[int, int]
     every: int = 1
     spacing: float | None = None
 
@@ -52,14 +51,11 @@ class FrameSet:
             )
         database_keys, query_keys = (image_files(folder) for folder in pair)
         frames, query_keys = self._frames(root, database_keys, query_keys)
-        published = " / ".join(f"{count:,}" for count in self.counts)
-        found = (len(database_keys), len(query_keys))
-        differs = "" if found == self.counts else ", which is not what lies here"
         return EvaluationSet(
             name=self.name,
-            variant=f"{self.sentence}; {published} images published{differs}",
-            database=[pair[0] / key for key in database_keys],
-            queries=[pair[1] / key for key in query_keys],
+            variant=self.sentence,
+            database=FilesBelow(pair[0], database_keys),
+            queries=FilesBelow(pair[1], query_keys),
             positives=[
                 np.arange(
                     max(0, frame - self.tolerance),
@@ -108,14 +104,12 @@ NORDLAND = {
         "nordland-a",
         "Nordland A, every winter frame against every summer frame (as in the SelaVPR++ paper)",
         tolerance=10,
-        counts=(27592, 27592),
         spacing=_SPACING,
     ),
     "nordland-b": FrameSet(
         "nordland-b",
         "Nordland B, every tenth winter frame against every summer frame",
         tolerance=1,
-        counts=(27592, 2760),
         every=10,
         spacing=_SPACING,
     ),
@@ -123,8 +117,7 @@ NORDLAND = {
         "nordland-c",
         "Nordland C, the test part of the partitioned Nordland, winter against summer",
         tolerance=2,
-        counts=(3450, 3450),
         spacing=_SPACING,
     ),
 }
-SPED = FrameSet("sped", "SPED, the image with the same number", tolerance=0, counts=(607, 607))
+SPED = FrameSet("sped", "SPED, the image with the same number", tolerance=0)

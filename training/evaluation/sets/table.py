@@ -13,6 +13,7 @@ from training.datasets.source import Candidate
 from training.errors import DatasetError
 from training.evaluation.evaluation_set import EvaluationSet
 from training.evaluation.locations import Locations, find_positives, on_one_grid, rule
+from training.evaluation.sets.files import FilesBelow
 from training.evaluation.sets.folders import RADIUS
 
 
@@ -42,8 +43,8 @@ def table_set(
     return EvaluationSet(
         name="tables",
         variant=f"database {database}, queries {queries}, positions from the tables",
-        database=[database.parent / key for key in database_keys],
-        queries=[queries.parent / key for key in query_keys],
+        database=FilesBelow(database.parent, database_keys),
+        queries=FilesBelow(queries.parent, query_keys),
         positives=find_positives(queries_at, database_at, radius, heading),
         database_positions=positions[0],
         query_positions=positions[1],

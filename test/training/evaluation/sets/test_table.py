@@ -25,7 +25,7 @@ def test_degrees_and_metres(tmp_path: Path) -> None:
         tmp_path / "day" / "sub" / "b.jpg",
         Path("/abs/c.jpg"),
     ]
-    assert found.queries == [tmp_path / "a.jpg"]
+    assert list(found.queries) == [tmp_path / "a.jpg"]
 
 
 def test_metres_headings_and_radius(tmp_path: Path) -> None:
