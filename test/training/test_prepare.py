@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import ExifTags, Image
 
 from test.training.datasets.trees import (
     at_name,
@@ -125,6 +126,19 @@ def test_a_table_without_headings_asks_for_the_setting_that_does_without(
     settings = ["campus.alpha=360", "campus.L=1"]
     assert prepare("--csv", table, "--set", *settings, "--output", output) == 0
     assert PlaceIndex.load(output).images == 5
+
+
+def test_photos_without_direction_can_be_divided_by_position(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.GPSInfo).update({1: "N", 2: (48, 8, 0), 3: "E", 4: (11, 34, 0)})
+    for number in range(4):
+        Image.new("RGB", (4, 3)).save(tmp_path / f"{number}.jpg", exif=exif)
+    options = ["--exif", f"yard={tmp_path}", "--output", tmp_path / "index"]
+    assert "4 of 4 images: no heading; alpha=360 and L=1 tell" in refused(capsys, *options)
+    assert prepare(*options, "--set", "yard.alpha=360", "yard.L=1") == 0
+    assert PlaceIndex.load(tmp_path / "index").images == 4
 
 
 def test_the_at_layout_of_pitts30k(tmp_path: Path) -> None:

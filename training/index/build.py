@@ -266,4 +266,5 @@ def _main_reason(reports: Sequence[DatasetReport]) -> str:
         total = report.total()
         reasons += total.left_out + total.faulty
     reason, count = reasons.most_common(1)[0]
-    return f"{count:,} of {reasons.total():,} images: {reason}"
+    hint = "; alpha=360 and L=1 tell places apart by position alone" if reason == NO_HEADING else ""
+    return f"{count:,} of {reasons.total():,} images: {reason}{hint}"
