@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 
@@ -34,7 +35,7 @@ def _statistics_kept(module: nn.Module) -> Iterator[None]:
     kept = [
         (norm, dict(norm.named_buffers()))
         for norm in module.modules()
-        if isinstance(norm, nn.BatchNorm2d) and norm.training
+        if isinstance(norm, _BatchNorm) and norm.training
     ]
     for norm, buffers in kept:
         for name, buffer in buffers.items():

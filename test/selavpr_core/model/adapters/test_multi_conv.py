@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -84,5 +86,42 @@ def test_its_first_step_moves_only_what_comes_after_it() -> None:
 
 
 def test_channels_are_divided_without_a_rest() -> None:
-    features = torch.rand(1, 96, 3, 4)
-    assert MultiConv(96).eval()(features).shape == features.shape
+    features = torch.rand(1, 3 * 4, 96)
+    assert MultiConv(96).eval()(features, (3, 4)).shape == features.shape
+
+
+def test_statistics_are_those_of_each_unit_by_itself() -> None:
+    """The units that read the same features are computed together."""
+    model = lively_model(seed=3)
+    together = model.float_branch.adapters["1"].multi_conv.train()
+    apart = copy.deepcopy(together)
+    patches = torch.randn(3, 4 * 5, 96)
+    for _ in range(2):
+        result = together(patches, (4, 5))
+        features = patches.transpose(1, 2).reshape(3, 96, 4, 5)
+        paths = [apart.path1(features), apart.path3(features), apart.path5(features)]
+        expected = (features + torch.cat(paths, dim=1)).flatten(2).transpose(1, 2)
+        torch.testing.assert_close(result, expected, rtol=1e-4, atol=1e-5)
+    result.square().sum().backward()
+    expected.square().sum().backward()
+    for name, tensor in apart.state_dict().items():
+        torch.testing.assert_close(together.state_dict()[name], tensor, rtol=1e-4, atol=1e-5)
+    for name, parameter in apart.named_parameters():
+        gradient = together.get_parameter(name).grad
+        torch.testing.assert_close(gradient, parameter.grad, rtol=1e-3, atol=1e-2, msg=name)
+    assert together.path3[0].bn.num_batches_tracked == 2
+
+
+def test_other_normalisations_are_left_to_do_their_own_work() -> None:
+    """Over several GPUs, normalisations are exchanged for those that agree on statistics."""
+    adapter = lively_model(seed=3).float_branch.adapters["1"]
+    tokens = torch.randn(2, 4 * 5, 192)
+    with torch.no_grad():
+        expected = adapter(tokens, (4, 5))
+        exchanged = nn.SyncBatchNorm.convert_sync_batchnorm(copy.deepcopy(adapter))
+        ran: list[nn.Module] = []
+        for module in exchanged.modules():
+            if isinstance(module, nn.SyncBatchNorm):
+                module.register_forward_hook(lambda norm, *_: ran.append(norm))
+        torch.testing.assert_close(exchanged(tokens, (4, 5)), expected, rtol=1e-4, atol=1e-5)
+    assert len(ran) == 5
