@@ -19,7 +19,8 @@ def main(arguments: Sequence[str]) -> None:
     options = _parser().parse_args(arguments)
     config = load_config(options.config, options.overrides)
     # After the configuration was found to be good: Lightning takes seconds to import.
-    from training.run.training import is_lead, read_summary, train
+    from training.run.ranks import is_lead
+    from training.run.training import read_summary, train
 
     try:
         train(config, resume=options.resume)

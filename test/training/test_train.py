@@ -111,7 +111,12 @@ def test_killed_and_resumed_is_bit_for_bit_what_never_stopped(
 
 def test_two_processes_train_as_one(config_file: Path, tmp_path: Path) -> None:  # noqa: F811
     # Without normalisation over the batch, whose statistics a CPU does not share.
-    settings = ["model.strategy=frozen", "model.placement=null", "model.branches=both", "trainer.epochs=1"]
+    settings = [
+        "model.strategy=frozen",
+        "model.placement=null",
+        "model.branches=both",
+        "trainer.epochs=1",
+    ]
     one = load_config(config_file, [*settings, "name=one"])
     train(one)
     done = run_command(

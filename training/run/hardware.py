@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from lightning.fabric import Fabric
+from lightning.fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
 from lightning.fabric.plugins.precision import MixedPrecision, Precision
 from lightning.fabric.strategies import DDPStrategy
 
@@ -28,6 +29,7 @@ def make_fabric(config: TrainerConfig) -> Fabric:
     _quiet()
     on_gpu = _on_gpu(config.accelerator)
     devices = _devices(config.devices, on_gpu)
+    _check_launch(devices * config.nodes)
     precision = chosen_precision(config)
     plugin = (
         Precision() if precision == "32" else MixedPrecision(precision, "cuda" if on_gpu else "cpu")  # type: ignore[arg-type]
@@ -88,6 +90,16 @@ def _devices(wanted: int | str, on_gpu: bool) -> int:
     if on_gpu and int(wanted) > present:
         raise TrainingError(f"trainer.devices={wanted}: this machine has {present} GPU(s)")
     return int(wanted)
+
+
+def _check_launch(processes: int) -> None:
+    """Raise TrainingError where torchrun or srun started another number of processes."""
+    for environment in (TorchElasticEnvironment, SLURMEnvironment):
+        if environment.detect() and environment().world_size() != processes:
+            raise TrainingError(
+                f"started as {environment().world_size()} processes by torchrun or SLURM, but "
+                f"trainer.devices x trainer.nodes is {processes}: make them equal"
+            )
 
 
 def _quiet() -> None:

@@ -6,19 +6,17 @@ import math
 import signal
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import StepLR
 from tqdm import tqdm
 
-from selavpr_core.errors import SelaVPRError
 from selavpr_core.model import SelaVPR
 from training.batches import PlaceBatch
 from training.errors import TrainingError
@@ -39,6 +37,7 @@ from training.run.hardware import chosen_precision
 from training.run.journal import Journal, Undecodable
 from training.run.network import trained_branches
 from training.run.objective import make_objective
+from training.run.ranks import from_all, greatest, lead_does
 from training.run.stopping import Interruption, Stopped, StopRequest
 from training.run.validation import validate
 from training.strategies import prepare_for_training, set_training_mode
@@ -181,7 +180,7 @@ class Loop:
             f"{self._fabric.world_size} x {self._fabric.device.type}"
         )
         if position.step:
-            _say(f"goes on at step {position.step:,} of epoch {position.epoch + 1}")
+            _say(f"goes on at step {position.step:,}, in epoch {position.epoch + 1}")
 
     @property
     def _leads(self) -> bool:
@@ -211,7 +210,7 @@ class Loop:
                 bar.update()
                 if position.step % self._read_every == 0:
                     self._read_losses()
-                    self._leave_if(self._agreed(stop.signal))
+                    self._leave_if(greatest(self._fabric, stop.signal))
                     bar.set_postfix_str(self._shown(), refresh=False)
                 if position.step % trainer.checkpoint_every == 0:
                     self._save()
@@ -263,7 +262,7 @@ class Loop:
         self._last_paths = unread[-1].paths
 
     def _refuse(self, step: int, paths: Sequence[str], what: str) -> None:
-        gathered = [path for share in self._from_all(list(paths)) for path in share]
+        gathered = [path for share in from_all(self._fabric, list(paths)) for path in share]
         if self._leads:
             self._folder.write_nan_batch(step, gathered)
         raise TrainingError(
@@ -279,12 +278,14 @@ class Loop:
         finite = torch.stack([p.detach().isfinite().all() for p in self._parameters]).all()
         if not finite.item():
             self._refuse(self.position.step, self._last_paths, "a weight after the gradient")
-        for images in self._from_all(self.undecodable.items()):
+        for images in from_all(self._fabric, self.undecodable.items()):
             self.undecodable.add(images)
-        self.position.images += sum(self._from_all(self._uncounted))
+        self.position.images += sum(from_all(self._fabric, self._uncounted))
         self._uncounted = 0
-        if self._journal is None:
-            return
+        lead_does(self._fabric, self._write)
+
+    def _write(self) -> None:
+        assert self._journal is not None
         self.undecodable.write()
         self._journal.flush()
         write_checkpoint(
@@ -302,41 +303,38 @@ class Loop:
         )
 
     def _validate(self, stop: StopRequest) -> dict[int, float]:
-        """Return the recalls, computed by one rank and told to all; empty without a set."""
-        if self._evaluation_set is None:
-            self._leave_if(self._agreed(stop.signal))
-            return {}
-        recalls: dict[int, float] = {}
-        left, failure = 0, ""
-        if self._leads:
-            try:
-                with stop.leaving_at_once():
-                    recalls = validate(
-                        self._model,
-                        self._evaluation_set,
-                        self._config,
-                        self._trained,
-                        self._fabric.device,
-                        chosen_precision(self._config.trainer),
-                    )
-            except Interruption:
-                left = stop.signal
-            except SelaVPRError as error:  # told to the others first, which wait for it
-                failure = str(error)
-        recalls, left, failure = self._fabric.broadcast((recalls, left, failure))
-        if failure:
-            raise TrainingError(f"validation failed: {failure}")
-        self._leave_if(left)
+        """Return the recalls, computed by the lead and told to all; empty without a set."""
+        recalls, left = lead_does(self._fabric, lambda: self._recalls(stop))
+        self._leave_if(left or greatest(self._fabric, stop.signal))
         return recalls
+
+    def _recalls(self, stop: StopRequest) -> tuple[dict[int, float], int]:
+        """Return the recalls, or the signal that came before they were known."""
+        if self._evaluation_set is None:
+            return {}, 0
+        try:
+            with stop.leaving_at_once():
+                recalls = validate(
+                    self._model,
+                    self._evaluation_set,
+                    self._config,
+                    self._trained,
+                    self._fabric.device,
+                    chosen_precision(self._config.trainer),
+                )
+        except Interruption:
+            return {}, stop.signal
+        return recalls, 0
 
     def _end_epoch(self, recalls: dict[int, float]) -> None:
         position, config = self.position, self._config
         epoch = position.epoch + 1
         better = self.best.update(epoch, recalls)
         loss = position.loss_sum / max(position.loss_count, 1)
+        if better:
+            save = self._folder.save_weights
+            position.fingerprint = lead_does(self._fabric, lambda: save(self._model))
         if self._journal is not None:
-            if better:
-                position.fingerprint = self._folder.save_weights(self._model)
             values = {"epoch_loss": loss, **{f"recall@{n}": r for n, r in recalls.items()}}
             self._journal.note(position.step, epoch, values)
             shown = [f"loss {loss:.4f}", *(f"R@{n} {100 * r:.1f} %" for n, r in recalls.items())]
@@ -349,14 +347,6 @@ class Loop:
             self._scheduler.step()
         position.done = self._at_max_steps()
 
-    def _agreed(self, signal_number: int) -> int:
-        """Return the signal that any rank got, on all ranks at the same step."""
-        if self._fabric.world_size == 1:
-            return signal_number
-        received = torch.tensor(signal_number, device=self._fabric.device)
-        dist.all_reduce(received, op=dist.ReduceOp.MAX)
-        return int(received)
-
     def _leave_if(self, signal_number: int) -> None:
         """Save and raise Stopped if a signal came."""
         if signal_number:
@@ -367,14 +357,6 @@ class Loop:
                 f"{name}: saved at step {self.position.step} in {self._folder.path}; "
                 "go on with --resume",
             )
-
-    def _from_all(self, value: Any) -> Iterable[Any]:
-        """Return the values of all ranks."""
-        if self._fabric.world_size == 1:
-            return [value]
-        values: list[Any] = [None] * self._fabric.world_size
-        dist.all_gather_object(values, value)
-        return values
 
 
 def _seed(*key: int) -> None:

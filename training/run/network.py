@@ -65,15 +65,16 @@ def _continued(config: ModelConfig, initial: SelaVPR) -> SelaVPR:
 
 
 def _check_same(config: ModelConfig, initial: ModelSettings, wanted: ModelSettings) -> None:
-    for field in fields(ModelSettings):
-        # How large images are at inference does not touch the weights.
-        if field.name in ("branches", "input_size"):
-            continue
-        old, new = getattr(initial, field.name), getattr(wanted, field.name)
+    # First what a configuration names, and what follows from it last; how large images are at
+    # inference does not touch the weights.
+    named = ["preset", "adapter", "head"]
+    others = [field.name for field in fields(ModelSettings) if field.name not in named]
+    for name in [*named, *(o for o in others if o not in ("branches", "input_size"))]:
+        old, new = getattr(initial, name), getattr(wanted, name)
         if old != new:
             raise ConfigError(
-                f"model.init {config.init} has {field.name} {old!r}, this configuration "
-                f"{new!r}: make model.preset, strategy, placement and head those of the weights"
+                f"model.init {config.init} has {name} {old!r}, this configuration {new!r}: make "
+                "model.preset, strategy, placement and head those of the weights"
             )
 
 

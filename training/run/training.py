@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from lightning.fabric import Fabric
-from lightning.fabric.utilities.rank_zero import rank_zero_only
 
 from training.batches import worker_death
 from training.errors import TrainingError
@@ -18,6 +17,7 @@ from training.run.folder import RunFolder
 from training.run.hardware import make_fabric
 from training.run.loop import Loop
 from training.run.network import starting_network
+from training.run.ranks import is_lead, lead_does
 from training.run.validation import load_validation_set
 from training.run.versions import versions
 
@@ -43,8 +43,7 @@ def train(config: Config, resume: bool = False) -> Path:
     loop = Loop(config, fabric, folder, index, model, evaluation_set)
     if resume and folder.checkpoint.is_file():
         loop.restore()
-    if fabric.is_global_zero:
-        folder.make(config, versions(fabric.device))
+    lead_does(fabric, lambda: folder.make(config, versions(fabric.device)))
     try:
         loop.run()
     except RuntimeError as error:
@@ -58,12 +57,6 @@ def train(config: Config, resume: bool = False) -> Path:
     if fabric.is_global_zero:
         folder.write_summary(_summary(config, folder, loop, fabric))
     return folder.weights
-
-
-def is_lead() -> bool:
-    """Return whether this is the one process of a run that speaks and writes."""
-    rank: int = rank_zero_only.rank  # type: ignore[attr-defined]
-    return rank == 0
 
 
 def read_summary(folder: Path) -> dict[str, Any]:

@@ -22,7 +22,12 @@ def load_validation_set(config: ValidationConfig) -> EvaluationSet:
     """Return the set of a configuration; ConfigError, DatasetError, EvaluationError."""
     heading = config.heading
     if config.set is not None and config.root is not None:
-        return load_set(config.set, config.root, radius=config.radius, heading=heading)
+        named = load_set(config.set, config.root, radius=config.radius, heading=heading)
+        if not named.scored:
+            raise ConfigError(
+                f"validation.set {config.set} has no ground truth here: choose another"
+            )
+        return named
     assert config.database is not None
     assert config.queries is not None
     kinds = {path.is_dir() for path in (config.database, config.queries)}

@@ -20,6 +20,7 @@ from training.run import loop
 from training.run.checkpoint import read_checkpoint
 from training.run.config import Config, load_config
 from training.run.loop import Loop
+from training.run.network import starting_network
 from training.run.stopping import Stopped
 from training.run.training import read_summary, train
 
@@ -106,6 +107,28 @@ def test_the_hash_branch_trains_beside_a_frozen_float_branch(configure: Configur
     moved = [n for n in adapters if not torch.equal(after[n], before[n.replace("hash", "float")])]
     assert any(name.endswith("running_mean") for name in moved)
     assert any(name.endswith("weight") for name in moved)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        *[["model.placement=null", f"model.strategy={s}"] for s in ("partial:1", "full", "frozen")],
+        *[[f"model.strategy={s}"] for s in ("vanilla", "token-channel", "in-block")],
+        ["model.head=salad", "model.input_size=[126, 126]", "data.size=[126, 126]"],
+        ["model.head=boq"],
+        *[["model.branches=both", f"loss.hashing={m}"] for m in ("direct", "lc", "sc", "ste")],
+    ],
+    ids=" ".join,
+)
+def test_what_the_papers_tables_compare_trains(configure: Configure, overrides: list[str]) -> None:
+    config = configure(*overrides, "trainer.max_steps=2")
+    before = starting_network(config.model, config.seed).state_dict()
+    after = weights(train(config))
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+    in_backbone = config.model.strategy in ("partial:1", "full", "in-block")
+    moved = any(not torch.equal(before[n], after[n]) for n in before if n.startswith("backbone."))
+    assert moved == in_backbone
+    train(config, resume=True)  # what is saved of it reads back
 
 
 def test_both_branches_train_at_once(configure: Configure) -> None:
