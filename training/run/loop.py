@@ -111,10 +111,9 @@ class Loop:
 
         self._parameters = prepare_for_training(model, config.model.strategy, self._trained)
         self._frozen_digest = frozen_digest(model)
-        if on_gpu:
-            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-            if fabric.world_size > 1:
-                model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        if on_gpu and fabric.world_size > 1:
+            # Statistics of the undivided batch, like the pairs.
+            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
         self._model = model
         self._optimizer = torch.optim.Adam(
             self._parameters,
