@@ -23,7 +23,6 @@ class GsvCities:
 
     name = "gsv-cities"
     version = 1
-    own_places = True
     notes: Sequence[str] = ()
 
     def __init__(self, root: Path) -> None:

@@ -56,7 +56,6 @@ class Msls:
 
     name = "msls"
     version = 1
-    own_places = False
 
     def __init__(self, root: Path) -> None:
         """root: the folder that holds train_val. Raises DatasetError if no train city is in it."""

@@ -32,7 +32,6 @@ class OwnPhotos:
     """
 
     version = 1
-    own_places = False
     notes: Sequence[str] = ()
 
     def __init__(self, root: Path, name: str) -> None:

@@ -34,7 +34,6 @@ class OwnTable:
     """
 
     version = 1
-    own_places = False
     notes: Sequence[str] = ()
 
     def __init__(self, table: Path, name: str) -> None:

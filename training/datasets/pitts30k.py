@@ -39,7 +39,6 @@ class Pitts30k:
 
     name = "pitts30k"
     version = 1
-    own_places = False
     notes: Sequence[str] = ()
 
     def __init__(self, root: Path) -> None:

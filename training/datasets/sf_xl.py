@@ -21,7 +21,6 @@ class SfXl:
 
     name = "sf-xl"
     version = 1
-    own_places = False
     notes: Sequence[str] = ()
 
     def __init__(self, root: Path) -> None:

@@ -72,14 +72,12 @@ class Source(Protocol):
         name: of the dataset in the index.
         root: the folder that the images' paths are relative to.
         version: of the reader; another one may read the same files otherwise.
-        own_places: whether the dataset says which images show the same place.
         notes: what the user should know about what was found, a line each.
     """
 
     name: str
     root: Path
     version: int
-    own_places: bool
     notes: Sequence[str]
 
     def entries(self) -> Iterator[Entry]:

@@ -31,7 +31,6 @@ class Listed:
     images: Sequence[Entry]
     name: str = "mine"
     version: int = 1
-    own_places: bool = False
     notes: Sequence[str] = ()
 
     def entries(self) -> Iterator[Entry]:
@@ -237,15 +236,13 @@ def test_more_rows_take_no_more_memory(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("training.index.sorting._BLOCK_ROWS", 100)
     monkeypatch.setattr("training.index.writing._ROWS_TOGETHER", 4000)
     peak_memory(tmp_path / "warm", 1000)  # imports and caches
-    few = peak_memory(tmp_path / "few", 8000)
-    many = peak_memory(tmp_path / "many", 48_000)
-    assert PlaceIndex.load(tmp_path / "many").images == 48_000
-    # Six times the rows: if each were held, the memory would be six times as much.
+    few = peak_memory(tmp_path / "few", 6000)
+    many = peak_memory(tmp_path / "many", 24_000)
+    assert PlaceIndex.load(tmp_path / "many").images == 24_000
+    # Four times the rows: if each were held, the memory would be four times as much.
     for kind, more, less in zip(("Python", "Arrow"), many, few, strict=True):
-        assert more < 2 * less, f"{kind}: {more:,} bytes for 48,000 images, {less:,} for 8,000"
+        assert more < 2 * less, f"{kind}: {more:,} bytes for 24,000 images, {less:,} for 6,000"
 
-
-def test_own_places_ignore_positions(tmp_path: Path) -> None:
     source = images(tmp_path / "set", 8, lacking=0)
     source.images = [c._replace(place=i % 2) for i, c in enumerate(source.images)]
     build_index([Dataset(source, OwnPlaces())], tmp_path / "index", BuildSettings())

@@ -110,7 +110,7 @@ DIVISION = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(IMAGE, min_size=1, max_size=120), DIVISION, st.sampled_from([1, 2, 5, 1000]))
 def test_division_and_groups_against_plain_loops(
     images: list[tuple[str, float, float, float]], division: Division, table_rows: int
@@ -132,7 +132,7 @@ def test_division_and_groups_against_plain_loops(
     assert sorted({group for group, _, _ in order}) == list(range(5, 5 + len(found.groups)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(IMAGE, min_size=2, max_size=80), DIVISION)
 def test_two_places_of_a_group_are_far_apart_or_look_another_way(
     images: list[tuple[str, float, float, float]], division: Division

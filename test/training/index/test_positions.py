@@ -96,6 +96,14 @@ def test_bands_of_one_hemisphere_are_one_grid() -> None:
     assert placed(*given) == given
 
 
+def test_an_image_names_its_own_band_of_the_citys_grid() -> None:
+    south, north = placed(geographic(47.9999, 9.0), geographic(48.0001, 9.0))
+    assert isinstance(south, Candidate)
+    assert isinstance(north, Candidate)
+    assert (south.zone, north.zone) == ("32T", "32U")
+    assert north.northing - south.northing == pytest.approx(22.2, abs=0.1)
+
+
 def test_a_city_without_zones_keeps_its_metres() -> None:
     given = [metric(1.0, 2.0, ""), metric(-3.0, 4.0, "")]
     assert placed(*given) == given
