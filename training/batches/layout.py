@@ -46,31 +46,36 @@ def lay_out(
 
 
 def _join(leftovers: dict[int, list[tuple[int, int]]], places: int) -> list[list[Part]]:
-    """Join what is left over, given by city as heaps of (-size, group).
+    """Join what is left over, given by city as lists of (-places, group).
 
-    The city with most left goes first: a city's groups need a batch each, so that the city that
-    still has many when all others are used up is what leaves batches small.
+    The city with most groups left goes first, since each of them needs a batch of its own; among
+    equals the one with most places. Groups of one city alone would make small batches at the end.
     """
     for parts in leftovers.values():
         heapq.heapify(parts)
-    cities = [(sum(size for size, _ in parts), city) for city, parts in leftovers.items()]
+    cities = [_priority(parts, city) for city, parts in leftovers.items()]
     heapq.heapify(cities)
     batches = []
     while cities:
         batch: list[Part] = []
         room = places
-        rest = []
+        used = []
         while cities and room:
-            total, city = heapq.heappop(cities)
+            city = heapq.heappop(cities)[-1]
             size, group = heapq.heappop(leftovers[city])
             taken = min(-size, room)
             batch.append(Part(group, taken))
             room -= taken
             if size + taken:
                 heapq.heappush(leftovers[city], (size + taken, group))
-            if total + taken:
-                rest.append((total + taken, city))
-        for entry in rest:
-            heapq.heappush(cities, entry)
+            used.append(city)
+        for city in used:
+            if leftovers[city]:
+                heapq.heappush(cities, _priority(leftovers[city], city))
         batches.append(batch)
     return batches
+
+
+def _priority(parts: list[tuple[int, int]], city: int) -> tuple[int, int, int]:
+    """Return what sorts cities, the one to use first lowest, and the city as the last item."""
+    return -len(parts), sum(size for size, _ in parts), city

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections.abc import Iterator
 
+import torch
 from torch.utils.data import DataLoader
 
 from training.batches.dataset import PlaceBatch, PlaceDataset
@@ -38,6 +41,7 @@ def make_loader(
         persistent_workers=workers > 0,
         pin_memory=pin_memory,
         worker_init_fn=_leave_signals_to_the_parent,
+        generator=torch.Generator(),  # else torch's global one is drawn from at each epoch
     )
 
 
@@ -84,8 +88,15 @@ def _as_it_is(batch: PlaceBatch) -> PlaceBatch:
 def _leave_signals_to_the_parent(worker: int) -> None:
     """Let Ctrl-C and SIGTERM, which often reach a whole process group, end the parent alone.
 
-    It may have a checkpoint to write, and ends its workers itself; a worker whose parent is gone
-    ends on its own.
+    It may have a checkpoint to write, and ends its workers itself: by SIGTERM, where they do not
+    end when told, so that its own must be told from those of others.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    threading.Thread(target=_end_when_the_parent_says_so, daemon=True).start()
+
+
+def _end_when_the_parent_says_so() -> None:
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
+        pass
+    os._exit(0)

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from selavpr_core.preprocessing import Preprocessing
+from training.batches.pixels import Augmentation, normalised
+
+RGB = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("size", [(24, 32), (56, 28), (48, 64)])
+def test_without_operations_an_image_is_resized_by_pillow(size: tuple[int, int]) -> None:
+    expected = Image.fromarray(RGB).resize(size[::-1], Image.Resampling.BILINEAR)
+    assert np.array_equal(Augmentation(size, 0)(RGB, seed=1), np.array(expected))
+
+
+def test_the_seed_alone_decides_and_the_global_generator_is_left_alone() -> None:
+    augmentation = Augmentation((24, 32), 3)
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    results = [augmentation(RGB, seed) for seed in range(20)]
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(6)
+    again = [augmentation(RGB, seed) for seed in reversed(range(20))][::-1]
+    assert all(np.array_equal(a, b) for a, b in zip(results, again, strict=True))
+    assert len({result.tobytes() for result in results}) > 15
+    assert {result.shape for result in results} == {(24, 32, 3)}
+
+
+def test_normalisation_is_that_of_the_evaluation() -> None:
+    images = [RGB[:28, :42], RGB[10:38, 20:62]]
+    result = normalised(images)
+    expected = Preprocessing(size=(28, 42))(torch.from_numpy(np.stack(images)))
+    assert result.is_contiguous()
+    torch.testing.assert_close(result, expected, rtol=0, atol=1e-6)
