@@ -95,10 +95,16 @@ def _devices(wanted: int | str, on_gpu: bool) -> int:
 def _check_launch(processes: int) -> None:
     """Raise TrainingError where torchrun or srun started another number of processes."""
     for environment in (TorchElasticEnvironment, SLURMEnvironment):
-        if environment.detect() and environment().world_size() != processes:
+        if not environment.detect():
+            continue
+        try:
+            started = environment().world_size()
+        except RuntimeError as error:  # settings of SLURM that Lightning cannot follow
+            raise TrainingError(" ".join(str(error).split())) from error
+        if started != processes:
             raise TrainingError(
-                f"started as {environment().world_size()} processes by torchrun or SLURM, but "
-                f"trainer.devices x trainer.nodes is {processes}: make them equal"
+                f"started as {started} processes by torchrun or SLURM, but trainer.devices x "
+                f"trainer.nodes is {processes}: make them equal"
             )
 
 

@@ -14,8 +14,10 @@ from torch import Tensor
 
 from selavpr_core.errors import SelaVPRError
 from selavpr_core.model import SelaVPR
+from selavpr_core.model.side_network import SideNetwork
 from test.training.run.conftest import write_places
 from training.errors import DatasetError, TrainingError
+from training.evaluation.validation import validation_recalls
 from training.run import loop
 from training.run.checkpoint import read_checkpoint
 from training.run.config import Config, load_config
@@ -23,6 +25,7 @@ from training.run.loop import Loop
 from training.run.network import starting_network
 from training.run.stopping import Stopped
 from training.run.training import read_summary, train
+from training.run.validation import load_validation_set
 
 Configure = Callable[..., Config]
 
@@ -94,10 +97,23 @@ def test_the_learning_rate_is_halved(configure: Configure) -> None:
     assert rates == [4e-4] * 4 + [2e-4] * 4 + [1e-4] * 4
 
 
-def test_the_hash_branch_trains_beside_a_frozen_float_branch(configure: Configure) -> None:
+def test_the_hash_branch_trains_beside_a_frozen_float_branch(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = train(configure("trainer.epochs=1", "name=first"))
     config = configure("trainer.epochs=1", "model.branches=hash", f"model.init={first}")
+    computed: set[int] = set()
+    branches: list[int] = []
+    advance = SideNetwork.advance
+
+    def advancing(self: SideNetwork, *arguments: Any) -> Tensor | None:
+        computed.add(id(self))
+        return advance(self, *arguments)
+
+    monkeypatch.setattr(SideNetwork, "advance", advancing)
+    after_step(monkeypatch, 1, lambda run: branches.extend(map(id, run._model.branches())))
     before, after = weights(first), weights(train(config))
+    assert computed == {branches[1]}  # the hash branch alone
     kept = {name: tensor for name, tensor in after.items() if not name.startswith("hash_branch.")}
     assert kept.keys() == before.keys()
     # Statistics and counters of the normalisation included: the branch was in eval mode.
@@ -207,6 +223,44 @@ def test_the_best_epoch_is_kept_and_patience_ends(
     summary = read_summary(config.folder)
     assert (summary["ended"], summary["best_epoch"], summary["epochs"]) == ("patience", 2, 4)
     assert summary["recalls"] == {"1": 0.45, "5": 0.45}
+
+
+@pytest.mark.parametrize(
+    ("branches", "mode"), [("float", "float"), ("hash", "code"), ("both", "two-stage")]
+)
+def test_a_set_of_ones_own_decides(
+    configure: Configure, index: Path, tmp_path: Path, branches: str, mode: str
+) -> None:
+    """Every place's first image is in the database, its second is asked for."""
+    images = index.parent / "images"
+    for name, number in (("database", 0), ("queries", 1)):
+        paths = sorted(images.rglob(f"*@{number}.png"))
+        rows = [f"{path},{1000 * int(path.name.partition('@')[0])},0" for path in paths]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["path,east,north", *rows]))
+    config = configure(
+        f"validation.database={tmp_path / 'database.csv'}",
+        f"validation.queries={tmp_path / 'queries.csv'}",
+        f"model.branches={branches}",
+        "trainer.epochs=2",
+    )
+    weights_path = train(config)
+    summary = read_summary(config.folder)
+    model = SelaVPR.from_pretrained(str(weights_path))
+    assert config.validation is not None
+    evaluation_set = load_validation_set(config.validation)
+    assert len(evaluation_set.queries) == 24
+    again = validation_recalls(
+        model,
+        evaluation_set,
+        mode,
+        device="cpu",
+        precision="fp32",
+        batch_size=8,  # type: ignore[arg-type]
+    )
+    assert summary["recalls"] == {str(n): recall for n, recall in again.items()}
+    assert summary["recalls"]["1"] > 2 / 24  # above chance
+    expected = f"--database {tmp_path / 'database.csv'} --queries {tmp_path / 'queries.csv'}"
+    assert summary["next"].endswith(expected)
 
 
 def test_a_signal_in_the_validation_loses_nothing(
