@@ -102,16 +102,22 @@ def images_below(folder: Path, root: Path) -> Iterator[str]:
     """Yield the paths of all images below a folder, relative to root, in sorted order.
 
     Hidden files and folders are passed over, links to folders are followed once.
+
+    Raises:
+        DatasetError: a folder cannot be listed.
     """
     seen: set[tuple[int, int]] = set()
 
     def walk(folder: Path) -> Iterator[str]:
-        status = folder.stat()
-        if (status.st_dev, status.st_ino) in seen:
-            return
-        seen.add((status.st_dev, status.st_ino))
-        with os.scandir(folder) as entries:
-            found = sorted((entry.name, entry.is_dir()) for entry in entries)
+        try:
+            status = folder.stat()
+            if (status.st_dev, status.st_ino) in seen:
+                return
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(folder) as entries:
+                found = sorted((entry.name, entry.is_dir()) for entry in entries)
+        except OSError as error:
+            raise DatasetError(f"{folder} cannot be listed: {error.strerror}") from error
         base = os.path.relpath(folder, root).replace(os.sep, "/")
         prefix = "" if base == "." else f"{base}/"
         for name, is_folder in found:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,20 @@ def test_a_linked_folder_is_followed_once(tmp_path: Path) -> None:
     (root / "link").symlink_to(tmp_path / "elsewhere")
     (root / "loop").symlink_to(root)
     assert list(images_below(root, root)) == ["link/1.jpg"]
+
+
+def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "closed").mkdir()
+    listing = os.scandir
+
+    def scandir(folder: Path):
+        if folder.name == "closed":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return listing(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(DatasetError, match="closed cannot be listed: Permission denied"):
+        list(images_below(tmp_path, tmp_path))
 
 
 def test_the_first_layout_that_is_there_is_taken(tmp_path: Path) -> None:
