@@ -137,8 +137,7 @@ def graph_leaves(loss: Tensor) -> set[int]:
     return leaves
 
 
-@pytest.mark.parametrize("half", [False, True])
-@pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.parametrize(("recompute", "half"), [(False, False), (True, True)])
 @pytest.mark.parametrize(("strategy", "train", "pattern"), TRAINED)
 def test_nothing_frozen_is_in_the_graph(
     strategy: str, train: tuple[Branch, ...], pattern: str, recompute: bool, half: bool

@@ -69,7 +69,7 @@ def _normalised(maps: Tensor, norms: Sequence[Any]) -> Tensor:
     maps: [B, sum of their channels, h, w]. In training mode their statistics are updated.
     """
     widths = [norm.num_features for norm in norms]
-    if type(norms[0]) is not nn.BatchNorm2d:  # it gathers its statistics from all processes
+    if isinstance(norms[0], nn.SyncBatchNorm):  # it gathers its statistics from all processes
         parts = zip(norms, maps.split(widths, dim=1), strict=True)
         return torch.cat([norm(part) for norm, part in parts], dim=1)
     joint = {

@@ -112,8 +112,8 @@ def test_statistics_are_those_of_each_unit_by_itself() -> None:
     assert together.path3[0].bn.num_batches_tracked == 2
 
 
-def test_other_normalisations_are_left_to_do_their_own_work() -> None:
-    """Over several GPUs, normalisations are exchanged for those that agree on statistics."""
+def test_normalisations_that_agree_between_processes_do_their_own_work() -> None:
+    """Training over several GPUs puts them in the place of the others."""
     adapter = lively_model(seed=3).float_branch.adapters["1"]
     tokens = torch.randn(2, 4 * 5, 192)
     with torch.no_grad():
