@@ -78,7 +78,7 @@ def test_the_summary(
     assert "Latency of 2 queries" in printed
     for word in ("fingerprint", "no antialias", "shorter side to 480", "queries are counted"):
         assert word in printed
-    assert "0 of the database (never found), 1 queries (failed)" in printed
+    assert "database 0 (never found), queries 1 (failed)" in printed
     assert "not an image" in printed
     widths = [len(line) for line in printed.splitlines() if str(folder) not in line]
     assert max(widths) <= 120

@@ -27,6 +27,7 @@ from selavpr_core.describer import Describer, Description
 from selavpr_core.place_map.durable import publish
 from selavpr_core.place_map.lock import lock_folder, unlock
 from training.errors import EvaluationError
+from training.evaluation.evaluation_set import EvaluationSet
 from training.evaluation.reading import describe, stat_entry
 
 _VERSION = 1
@@ -73,6 +74,14 @@ class ImageList:
     what: str
 
 
+def image_lists(evaluation_set: EvaluationSet) -> tuple[ImageList, ImageList]:
+    """Return database and queries, to be kept as a robot has them: float16 in its map, float32."""
+    return (
+        ImageList(evaluation_set.database, None, np.float16, "database"),
+        ImageList(evaluation_set.queries, evaluation_set.query_shorter_side, np.float32, "queries"),
+    )
+
+
 def describe_in_memory(describer: Describer, images: ImageList, workers: int) -> Descriptions:
     """Describe images without keeping anything on the disk."""
     count = len(images.paths)
@@ -99,7 +108,7 @@ def describe_once(
     same files: paths, sizes and times of modification. An interrupted description goes on where
     it last wrote to the disk. The arrays are mapped from files.
 
-    Raises EvaluationError where the cache cannot be written or a description is not finite,
+    Raises EvaluationError where the cache cannot be written or a descriptor is zero or not finite,
     MapError where another process is writing the same descriptions.
     """
     key = _key(describer, images, progress)
@@ -247,9 +256,10 @@ def _store(
         codes[numbers] = description.codes
     if descriptors is not None:
         assert description.descriptors is not None
-        if not np.isfinite(description.descriptors).all():
+        lengths = np.linalg.norm(description.descriptors, axis=1)
+        if not ((lengths > 0) & np.isfinite(lengths)).all():
             raise EvaluationError(
-                "the weights give descriptors that are not finite: they are damaged, or the"
+                "the weights give descriptors that are zero or not finite: they are damaged, or the"
                 " precision is too low for them (try --precision fp32)"
             )
         descriptors[numbers] = description.descriptors

@@ -11,7 +11,7 @@ import numpy as np
 from selavpr_core.describer import Describer
 from selavpr_core.evaluation import PrecisionRecall, precision_recall, recall_at
 from training.errors import EvaluationError
-from training.evaluation.descriptions import Descriptions, ImageList, describe_once
+from training.evaluation.descriptions import Descriptions, describe_once, image_lists
 from training.evaluation.evaluation_set import EvaluationSet
 from training.evaluation.latency import TimedQuery, time_descriptions, time_search
 from training.evaluation.protocol import describe_protocol
@@ -38,19 +38,9 @@ def evaluate(
     read; MapError where another process is writing the same descriptors.
     """
     modes, unavailable = possible_modes(describer, settings.modes)
-    database = describe_once(
-        describer,
-        ImageList(evaluation_set.database, None, np.float16, "database"),
-        settings.cache,
-        settings.workers,
-        settings.progress,
-    )
-    queries = describe_once(
-        describer,
-        ImageList(evaluation_set.queries, evaluation_set.query_shorter_side, np.float32, "queries"),
-        settings.cache,
-        settings.workers,
-        settings.progress,
+    database, queries = (
+        describe_once(describer, images, settings.cache, settings.workers, settings.progress)
+        for images in image_lists(evaluation_set)
     )
     unreadable = (
         *_unreadable("database", evaluation_set.database, database),

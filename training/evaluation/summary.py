@@ -88,8 +88,8 @@ def _left_out(result: EvaluationResult) -> str:
     if result.unreadable:
         queries = sum(image.role == "query" for image in result.unreadable)
         lines.append(
-            f"images that cannot be read: {len(result.unreadable) - queries} of the database (never"
-            f" found), {queries} queries (failed)"
+            f"images that cannot be read: database {len(result.unreadable) - queries} (never"
+            f" found), queries {queries} (failed)"
         )
         lines += [f"  {i.role}  {i.path}: {i.reason}" for i in result.unreadable[:_LISTED]]
         if len(result.unreadable) > _LISTED:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 
 from selavpr_core.describer import Describer
 from selavpr_core.evaluation import recall_at
 from selavpr_core.model import SelaVPR
 from selavpr_core.retrieval import Mode
-from training.evaluation.descriptions import ImageList, describe_in_memory
+from training.evaluation.descriptions import describe_in_memory, image_lists
 from training.evaluation.evaluation_set import EvaluationSet
 from training.evaluation.retrieval import check_readable, possible_modes, retrieve
 from training.evaluation.settings import EvaluationSettings, default_workers
@@ -49,17 +48,9 @@ def validation_recalls(
     describer = Describer(model, str(device), precision, batch_size)
     try:
         modes, _ = possible_modes(describer, (mode,))
-        database = describe_in_memory(
-            describer,
-            ImageList(evaluation_set.database, None, np.float16, "database"),
-            settings.workers,
-        )
-        queries = describe_in_memory(
-            describer,
-            ImageList(
-                evaluation_set.queries, evaluation_set.query_shorter_side, np.float32, "queries"
-            ),
-            settings.workers,
+        database, queries = (
+            describe_in_memory(describer, images, settings.workers)
+            for images in image_lists(evaluation_set)
         )
         check_readable(database, queries)
         (found,) = retrieve(describer, database, queries, modes, settings)

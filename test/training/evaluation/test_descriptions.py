@@ -236,8 +236,11 @@ def test_one_process_writes_at_a_time(paths: list[Path], tmp_path: Path) -> None
     assert len(described(FakeDescriber(), paths, tmp_path / "cache").readable) == 8
 
 
-def test_descriptors_that_are_not_finite_are_refused(paths: list[Path], tmp_path: Path) -> None:
-    describer = FakeDescriber(vectors={5: np.full(DIM, np.nan)})
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
+def test_descriptors_that_cannot_be_compared_are_refused(
+    paths: list[Path], tmp_path: Path, value: float
+) -> None:
+    describer = FakeDescriber(vectors={5: np.full(DIM, value)})
     with pytest.raises(EvaluationError, match="not finite"):
         described(describer, paths, tmp_path / "cache")
 

@@ -106,6 +106,15 @@ def test_each_mode_finds_what_is_known_by_construction(tmp_path: Path) -> None:
     assert result.bytes_per_place == {"float": 32, "code": 8, "two-stage": 40}
 
 
+def test_the_chunk_changes_nothing(tmp_path: Path) -> None:
+    some = image_set(tmp_path, list(range(12)), [3, 90, 91], [[3], [0], [1]])
+    some.database[5].unlink()
+    whole, chunked = (evaluated(some, tmp_path / "cache", chunk=chunk) for chunk in (1000, 2))
+    for name, mode in whole.modes.items():
+        assert (mode.rankings == chunked.modes[name].rankings).all()
+        assert np.array_equal(mode.scores, chunked.modes[name].scores, equal_nan=True)
+
+
 def test_copies_of_database_images_are_found(tmp_path: Path) -> None:
     numbers = list(range(40, 60))
     copies = image_set(tmp_path, numbers, numbers[::2], [[i] for i in range(0, 20, 2)])
@@ -297,7 +306,7 @@ def test_a_real_network_finds_copies_as_a_robot_does(model: Any, tmp_path: Path)
 
     described = describer([np.array(Image.open(path)) for path in copies.database])
     contents = {**places(12), "codes": described.codes, "descriptors": described.descriptors}
-    info = replace_model(describer)
+    info = model_info(describer)
     place_map = PlaceMap.load(write_map(tmp_path / "map", {"one": contents}, info))
     for name, mode in result.modes.items():
         localizer = Localizer(place_map, mode.mode, candidates=4)
@@ -310,7 +319,7 @@ def test_a_real_network_finds_copies_as_a_robot_does(model: Any, tmp_path: Path)
             assert [m.similarity for m in matches] == pytest.approx(mode.scores[i, :4], abs=1e-4)
 
 
-def replace_model(describer: Describer) -> Any:
+def model_info(describer: Describer) -> Any:
     from selavpr_core.place_map import ModelInfo
 
     return ModelInfo(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ CASES = st.tuples(
 
 
 @given(CASES)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 def test_chunked_search_against_plain_loops(case) -> None:
     size, seed, count, chunk, gaps = case
     codes, descriptors = database(size, seed)
@@ -81,7 +82,7 @@ def test_chunked_search_against_plain_loops(case) -> None:
 
 
 @given(st.integers(1, 60), st.integers(0, 100), st.integers(1, 70))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 def test_the_size_of_chunks_changes_nothing(size: int, seed: int, chunk: int) -> None:
     codes, descriptors = database(size, seed)
     readable = np.arange(size)
@@ -150,3 +151,25 @@ def test_cosines_never_leave_their_range() -> None:
     row = np.full((1, DIM), 0.2501, np.float16)  # a little longer than 1
     found = search_descriptors(row.astype(np.float32), row, np.arange(1), 1, 1, CPU)
     assert found.values[0, 0] == 1
+
+
+def test_memory_is_that_of_a_chunk(tmp_path: Path) -> None:
+    """A database of 20 MB of descriptors, mapped from a file, is never in memory as a whole."""
+    path = tmp_path / "descriptors.npy"
+    rows = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=(20000, 512))
+    random = np.random.default_rng(0)
+    rows[:] = random.standard_normal((20000, 512), np.float32)
+    rows.flush()
+    mapped = np.load(path, mmap_mode="r")
+    queries = random.standard_normal((3, 512), np.float32)
+    codes = np.lib.format.open_memmap(
+        tmp_path / "codes.npy", mode="w+", dtype=np.uint8, shape=(20000, 64)
+    )
+    tracemalloc.start()
+    try:
+        search_descriptors(queries, mapped, np.arange(20000), 10, 1000, CPU)
+        search_codes(codes[:3], codes, np.arange(20000), 10, 1000)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 4e6
