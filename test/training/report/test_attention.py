@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 from pathlib import Path
 
 import cv2
@@ -59,18 +60,20 @@ def test_a_location_that_alone_has_a_channel_speaks_loudest() -> None:
 
 def test_a_branch_is_measured_in_what_its_head_pools(tiny: SelaVPR) -> None:
     images = torch.randn(1, 3, 56, 84, generator=torch.Generator().manual_seed(1))
-    found = shares(tiny.eval(), images)
+    trained = copy.deepcopy(tiny).eval()
+    assert trained.float_branch is not None
+    trained.float_branch.head.gem.p.data.fill_(2.2)
+    found = shares(trained, images)
     assert list(found) == ["backbone alone", "float branch", "hash branch"]
     assert all(grid.shape == (1, 4, 6) for grid in found.values())
-    branch = tiny.float_branch
-    assert branch is not None
+    branch = trained.float_branch
     with torch.no_grad():
-        pooled = branch.head.linear1(tiny.feature_maps(images).float)
+        pooled = branch.head.linear1(trained.feature_maps(images).float)
         # The very vector that the head's last layer reads.
         p = branch.head.gem.p
         g = functional.normalize(pooled, dim=-1).clamp(min=1e-6).pow(p).mean(dim=(1, 2)).pow(1 / p)
         described = functional.normalize(branch.head.linear2(g), dim=1)
-        assert torch.allclose(described, tiny(images).descriptor, atol=1e-5)
+        assert torch.allclose(described, trained(images).descriptor, atol=1e-5)
         assert torch.allclose(found["float branch"], gem_shares(pooled, float(p)))
 
 

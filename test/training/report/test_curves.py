@@ -87,6 +87,18 @@ def test_a_precision_recall_curve_passes_through_its_points() -> None:
     )  # fmt: skip
 
 
+def test_a_marker_stands_at_the_recall_at_full_precision() -> None:
+    positives = [np.array([0])] * 5
+    curve = precision_recall([0, 5, 0, 0, 0], [0.9, 0.8, 0.7, 0.6, 0.5], positives, True)
+    svg = draw_precision_recalls({"m": curve})
+    assert svg is not None
+    (marker,) = [e for e in ElementTree.fromstring(svg).iter("path")
+                 if e.get("class") == "marker series-0"]  # fmt: skip
+    x, y = map(float, re.findall(r"[\d.]+", marker.get("transform", "")))
+    assert (x, y) == pytest.approx((58 + 0.2 * (456 - 58), 14), abs=0.02)
+    assert "similarity at least 0.9000" in texts(svg, "title")[0]
+
+
 def test_a_curve_of_many_points_is_simplified_within_a_quarter_of_a_unit() -> None:
     rng = np.random.default_rng(2)
     right = rng.random(20_000) < np.linspace(1.0, 0.6, 20_000)

@@ -56,6 +56,28 @@ def test_lines_lead_from_queries_to_their_matches(
     assert ends[:, 1] - ends[:, 0] == pytest.approx(metres * [scale, -scale], abs=0.03)
 
 
+@pytest.mark.parametrize("shape", [(1.0, 1.0), (20.0, 1.0), (1.0, 20.0), (0.01, 0.01)])
+def test_everything_lies_within_the_drawing(
+    mode: ModeResult, evaluation_set: EvaluationSet, shape: tuple[float, float]
+) -> None:
+    assert evaluation_set.query_positions is not None
+    assert evaluation_set.database_positions is not None
+    stretched = replace(
+        evaluation_set,
+        database_positions=evaluation_set.database_positions * shape,
+        query_positions=evaluation_set.query_positions * shape,
+    )
+    (only,) = drawn(mode, stretched).maps
+    _, _, width, height = numbers(ElementTree.fromstring(only.drawing).get("viewBox"))
+    assert width <= 960
+    assert height <= 700
+    for name in ("match right", "match wrong", "scale-bar"):
+        for line in parts(only, name):
+            points = numbers(line.get("d")).reshape(-1, 2)
+            assert points.min() >= 0
+            assert (points <= [width, height]).all()
+
+
 def test_names_and_distances_are_in_the_tooltips(
     mode: ModeResult, evaluation_set: EvaluationSet
 ) -> None:
