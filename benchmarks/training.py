@@ -333,16 +333,16 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--strategies", nargs="+", help="only these, such as multi-conv full")
     parser.add_argument(
         "--batch",
-        type=_positive,
+        type=whole_number,
         nargs=2,
         default=[120, 4],
         metavar=("P", "K"),
         help="places, images",
     )
-    parser.add_argument("--size", type=_positive, default=224, help="pixels on a side")
-    parser.add_argument("--steps", type=_positive, default=5, help="measured steps of each row")
+    parser.add_argument("--size", type=whole_number, default=224, help="pixels on a side")
+    parser.add_argument("--steps", type=whole_number, default=5, help="measured steps of each row")
     parser.add_argument(
-        "--partial", type=_positive, default=4, help="blocks that partial tuning tunes"
+        "--partial", type=whole_number, default=4, help="blocks that partial tuning tunes"
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument(
@@ -376,7 +376,7 @@ def main(argv: Sequence[str]) -> None:
         print_table(report["rows"], report)
 
 
-def _positive(text: str) -> int:
+def whole_number(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")
