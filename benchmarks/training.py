@@ -377,6 +377,7 @@ def main(argv: Sequence[str]) -> None:
 
 
 def whole_number(text: str) -> int:
+    """Return the number that an option was given, at least 1."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")
