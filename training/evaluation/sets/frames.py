@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training.datasets.file_names import parse_image_name
 from training.errors import DatasetError, EvaluationError
 from training.evaluation.evaluation_set import EvaluationSet
 from training.evaluation.sets.files import FilesBelow, folder_pair, image_files
@@ -17,12 +19,14 @@ from training.evaluation.sets.options import SetOptions
 _PARENTS = ("images/test", "test", "")
 _DATABASES = ("database", "summer", "ref", "reference")
 _QUERIES = ("queries", "winter", "query")
+_SELECTION = "cleanImageNames.txt"  # the 27,592 of Nordland's frames in which the train moves
 _SPACING = 2.381  # metres a frame, in the layout with @ names: 25 m are 10 frames
 
 
 @dataclass(frozen=True)
 class FrameSet:
-    """A reader of one such set: images are numbered in the order of their names.
+    """A reader of one such set: images are numbered in the order of the positions or
+    numbers in their names.
 
     sentence: what the set is. tolerance: frames that a right image may be off. every: a query is
     every so many-th frame of the database. spacing: metres from frame to frame, None where the
@@ -49,7 +53,7 @@ class FrameSet:
                 f"{root} is not {self.name}: expected images/test/database and"
                 " images/test/queries, or folders summer and winter, or ref and query, there"
             )
-        database_keys, query_keys = (image_files(folder) for folder in pair)
+        database_keys, query_keys = (_in_order(folder, root / _SELECTION) for folder in pair)
         frames, query_keys = self._frames(root, database_keys, query_keys)
         return EvaluationSet(
             name=self.name,
@@ -93,6 +97,28 @@ class FrameSet:
         if self.spacing is None:
             return None
         return np.stack([frames * self.spacing, np.zeros(len(frames))], axis=1)
+
+
+def _in_order(folder: Path, selection: Path) -> list[str]:
+    """Return the images of a folder in the order of the ride; those of the list if there is one."""
+    names = image_files(folder)
+    if selection.is_file():
+        try:
+            chosen = set(selection.read_text("utf-8").split())
+        except (OSError, UnicodeDecodeError) as error:
+            raise DatasetError(f"{selection} cannot be read: {error}") from error
+        names = [name for name in names if os.path.basename(name) in chosen]
+    return sorted(names, key=_numbers)
+
+
+def _numbers(name: str) -> tuple[list[float], str]:
+    """Return what orders frames: position or number, which are not always padded with zeros."""
+    base = os.path.basename(name)
+    try:
+        said = parse_image_name(base)
+    except DatasetError:
+        return [float(digits) for digits in re.findall(r"\d+", base)], name
+    return [said.easting, said.northing], name
 
 
 def _frames_rule(tolerance: int) -> str:

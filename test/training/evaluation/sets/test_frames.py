@@ -71,6 +71,25 @@ def test_nordland_c_is_the_same_frame_within_two(tmp_path: Path) -> None:
     assert found.rule == "2 frames"
 
 
+def test_frames_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    """Numbers without zeros before them: as text, 100 comes before 20."""
+    for layout, name in (("numbers", "{}.jpg"), ("positions", "@0@{:.1f}@@@@@x@@@@@@@@.jpg")):
+        root = tmp_path / layout
+        for side in ("summer", "winter"):
+            save_images(root / side, [name.format(20 * n) for n in range(12)])
+        found = load_set("nordland-a", root)
+        assert list(found.query_keys) == [name.format(20 * n) for n in range(12)]
+
+
+def test_a_list_of_clean_frames_is_followed(tmp_path: Path) -> None:
+    frames(tmp_path / "summer", range(10))
+    frames(tmp_path / "winter", range(10))
+    (tmp_path / "cleanImageNames.txt").write_text("0000002.jpg\n0000005.jpg\n")
+    found = load_set("nordland-a", tmp_path)
+    assert list(found.database_keys) == ["0000002.jpg", "0000005.jpg"]
+    assert list(found.query_keys) == ["0000002.jpg", "0000005.jpg"]
+
+
 def test_sped_is_the_same_number(tmp_path: Path) -> None:
     frames(tmp_path / "ref", range(5))
     frames(tmp_path / "query", range(5))

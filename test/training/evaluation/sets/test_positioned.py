@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import utm
 
 from training.errors import DatasetError, EvaluationError
 from training.evaluation import load_set
@@ -71,6 +72,32 @@ def test_tokyo247_as_published(tmp_path: Path) -> None:
     assert all(path.is_file() for path in (*found.database, *found.queries))
     assert found.positives[0].tolist() == [1]
     assert found.query_shorter_side == 480
+
+
+def test_tokyo247_with_a_table_beside_each_query(tmp_path: Path) -> None:
+    # The 315 of 247query_subset_v2, whatever queries the .mat file names.
+    latitude, longitude = 35.64853, 139.68557
+    east, north, *_ = utm.from_latlon(latitude, longitude)
+    write_dbstruct(
+        tmp_path / "datasets" / "tokyo247.mat",
+        ["03814/a_000.jpg", "03814/a_030.jpg"],
+        [(east + 100, north), (east + 20, north)],
+        ["other.jpg"],
+        [(0, 0)],
+    )
+    save_images(tmp_path / "tokyo247", ["03814/a_000.png", "03814/a_030.png"])
+    folder = tmp_path / "247query_subset_v2"
+    save_images(folder, ["00001.jpg", "00002.jpg"])
+    (folder / "00001.csv").write_text(f"00001.jpg,{latitude},{longitude},0\n")
+    (folder / "00002.csv").write_text(f"00002.jpg,{latitude + 1},{longitude},0\n")
+    found = load_set("tokyo247", tmp_path)
+    assert found.query_keys == ["00001.jpg", "00002.jpg"]
+    assert [p.tolist() for p in found.positives] == [[1], []]
+    assert all(path.is_file() for path in (*found.database, *found.queries))
+    assert "CSV beside each query" in found.variant
+    (folder / "00002.csv").write_text("00002.jpg,north\n")
+    with pytest.raises(DatasetError, match=r"00002\.csv does not begin"):
+        load_set("tokyo247", tmp_path)
 
 
 def test_a_file_that_is_not_there_stays_in_the_set(tmp_path: Path) -> None:
