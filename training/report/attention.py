@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
+from tqdm import tqdm
 
 from selavpr_core.model import SelaVPR
 from selavpr_core.model.heads import GeMHead
@@ -67,7 +68,8 @@ def draw_attention(
     model.eval()
     drawn: list[tuple[int, NDArray[np.uint8], dict[str, NDArray[np.float32]]]] = []
     try:
-        for query in queries:
+        # No bar where stderr is no terminal.
+        for query in tqdm(queries, "attention maps", leave=False, unit="image", disable=None):
             try:
                 pixels = read_rgb(images[query])
             except UndecodableImageError:

@@ -10,6 +10,7 @@ import jinja2
 import numpy as np
 
 from selavpr_core.model import SelaVPR
+from training.errors import EvaluationError
 from training.evaluation.evaluation_set import EvaluationSet
 from training.evaluation.result import EvaluationResult, ModeResult
 from training.report.attention import Attention, draw_attention
@@ -83,12 +84,14 @@ def write_report(
     """Write an evaluation as one HTML page without any external reference; return its path.
 
     The page shows at most 12 queries with 3 matches each, 6 images with attention maps and 4 maps
-    of 600 queries, which keeps it below 6 MB for a set of any size. The same input gives the same
+    of 600 queries, which keeps it below 5 MB for a set of any size. The same input gives the same
     bytes. Images that cannot be read are shown as such. Tracks are left out where the set has no
     positions, worst queries and curves without ground truth, and attention maps without a model.
 
     folder: is made if needed; `index.html` in it is replaced.
     model: computes the attention maps, on the device it is on; None leaves them out.
+
+    Raises EvaluationError where the page cannot be written.
     """
     mode_keys = list(result.modes)
     names = {key: mode_name(key, mode) for key, mode in result.modes.items()}
@@ -137,10 +140,15 @@ def write_report(
             bounds={"worst": WORST, "maps": MAPS, "queries": QUERIES},
         )
     )
-    folder.mkdir(parents=True, exist_ok=True)
     page = folder / "index.html"
-    # A file name that is no UTF-8 arrives with lone surrogates, which UTF-8 cannot hold.
-    page.write_text(html, encoding="utf-8", errors="replace")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # A file name that is no UTF-8 arrives with lone surrogates, which UTF-8 cannot hold.
+        page.write_text(html, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise EvaluationError(
+            f"the report {page} cannot be written: {error.strerror}; name another folder"
+        ) from None
     return page
 
 

@@ -13,6 +13,7 @@ from selavpr_core import SelaVPR
 from selavpr_core.evaluation import precision_recall
 from test.training.report.parsed import Node, parse
 from test.training.report.sample import DAMAGED, HOSTILE, QUERIES
+from training.errors import EvaluationError
 from training.evaluation.evaluation_set import EvaluationSet
 from training.evaluation.result import EvaluationResult, ModeResult
 from training.report import write_report
@@ -233,6 +234,14 @@ def test_a_query_that_found_nothing_does_not_break_the_page(
     assert keys[0] == "query2.png"
     assert "not answered" in document.text
     assert "nan" not in document.text.lower().split()
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_of_one_line(
+    tmp_path: Path, result: EvaluationResult, evaluation_set: EvaluationSet
+) -> None:
+    (tmp_path / "file").write_text("here already")
+    with pytest.raises(EvaluationError, match=r"file/index\.html cannot be written: .+; name"):
+        write_report(tmp_path / "file", result, evaluation_set, None)
 
 
 def test_a_name_that_is_no_utf8_is_written_with_a_mark(
