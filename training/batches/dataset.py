@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +19,8 @@ from training.errors import UndecodableImageError
 from training.images import read_rgb
 from training.index import PlaceIndex
 
+_SUBSTITUTES = 100  # other places tried where none of a batch can be read
+
 
 class PlaceBatch(NamedTuple):
     """Images of some places; those of one place are neighbours.
@@ -26,12 +30,19 @@ class PlaceBatch(NamedTuple):
     paths: of the images, P * K.
     undecodable: (path, reason) of images that cannot be decoded, each once. Others of the same
         place stand in for them; a place of which no image can be decoded is missing from the batch.
+        Where that is every place, another of the same group stands in for them all.
     """
 
     images: Tensor
     labels: Tensor
     paths: list[str]
     undecodable: list[tuple[str, str]]
+
+
+class _Place(NamedTuple):
+    number: int
+    images: list[NDArray[np.uint8]]
+    paths: list[str]
 
 
 class PlaceDataset(Dataset[PlaceBatch]):
@@ -47,23 +58,35 @@ class PlaceDataset(Dataset[PlaceBatch]):
 
     def __getitem__(self, requests: list[PlaceRequest]) -> PlaceBatch:
         """Read a batch. What is random depends on the requests alone."""
-        images: list[NDArray[np.uint8]] = []
-        labels: list[int] = []
-        paths: list[str] = []
         undecodable: list[tuple[str, str]] = []
-        for request in requests:
-            place_images, place_paths = self._read_place(request, undecodable)
-            images += place_images
-            paths += place_paths
-            labels += [request.place] * len(place_images)
+        places = [self._read_place(request, undecodable) for request in requests]
+        if not any(place.paths for place in places):
+            places += islice(filter(_decoded, self._substitutes(requests, undecodable)), 1)
+        images = [image for place in places for image in place.images]
         height, width = self._settings.size
         pixels = normalised(images) if images else torch.empty(0, 3, height, width)
+        labels = [place.number for place in places for _ in place.paths]
+        paths = [path for place in places for path in place.paths]
         return PlaceBatch(pixels, torch.tensor(labels, dtype=torch.int64), paths, undecodable)
 
-    def _read_place(
-        self, request: PlaceRequest, undecodable: list[tuple[str, str]]
-    ) -> tuple[list[NDArray[np.uint8]], list[str]]:
-        """Return K augmented images of a place and their paths, or none if none can be decoded."""
+    def _substitutes(
+        self, requests: list[PlaceRequest], undecodable: list[tuple[str, str]]
+    ) -> Iterator[_Place]:
+        """Read other places of the group, one after the other, up to a limit.
+
+        A small batch, or a rank's share of it, may be a place or two: bad luck with them must not
+        end a run, while a whole dataset that is gone is not looked for place by place.
+        """
+        first = requests[0]
+        groups = self._index.place_groups
+        group = np.flatnonzero(groups == groups[first.place])
+        others = np.setdiff1d(group, [request.place for request in requests])
+        random = np.random.default_rng((first.seed, first.epoch, first.position))
+        for place in random.permutation(others)[:_SUBSTITUTES]:
+            yield self._read_place(first._replace(place=int(place)), undecodable)
+
+    def _read_place(self, request: PlaceRequest, undecodable: list[tuple[str, str]]) -> _Place:
+        """Return K augmented images of a place, or none if none can be decoded."""
         key = np.random.SeedSequence(request.seed, spawn_key=(request.epoch, request.position))
         random = np.random.default_rng(key)
         first, end = self._index.starts[request.place], self._index.starts[request.place + 1]
@@ -78,11 +101,15 @@ class PlaceDataset(Dataset[PlaceBatch]):
             if len(decoded) == self._settings.images:
                 break
         if not decoded:
-            return [], []
+            return _Place(request.place, [], [])
         repeated = random.integers(len(decoded), size=self._settings.images - len(decoded))
         decoded += [decoded[number] for number in repeated]
         images = [
             self._augmentation(rgb, int(seed))
             for (rgb, _), seed in zip(decoded, seeds, strict=True)
         ]
-        return images, [path for _, path in decoded]
+        return _Place(request.place, images, [path for _, path in decoded])
+
+
+def _decoded(place: _Place) -> bool:
+    return bool(place.paths)

@@ -30,7 +30,8 @@ def make_loader(
         as long as the loader, and their number does not change the batches.
     pin_memory: put batches where a GPU can fetch them by itself.
 
-    Iterating raises TrainingError where no image of a batch can be decoded, or a worker died.
+    Iterating raises TrainingError where no image of a batch and of other places of its group can be
+    decoded, or a worker died.
     """
     return _PlaceLoader(
         PlaceDataset(index, settings),
@@ -71,8 +72,9 @@ def _checked(batches: Iterator[PlaceBatch]) -> Iterator[PlaceBatch]:
             if not batch.paths:
                 path, reason = undecodable[0]
                 raise TrainingError(
-                    f"no image of a whole batch can be decoded ({len(undecodable)} tried;"
-                    f" {path}: {reason}): is the data where the index says?"
+                    "no image can be decoded, of a whole batch and of other places of its group"
+                    f" ({len(undecodable)} tried; {path}: {reason}): is the data where the index"
+                    " says?"
                 )
             yield batch._replace(undecodable=undecodable)
     except RuntimeError as error:

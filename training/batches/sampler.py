@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -31,17 +32,21 @@ class PlaceRequest(NamedTuple):
 
 
 class PlaceSampler(Sampler[list[PlaceRequest]]):
-    """Batches of places for one rank, drawn anew each epoch.
+    """Batches of places, drawn anew each epoch, and of each batch the share of one rank.
 
     A batch holds places of one group; what is left over of groups is joined with what is left over
     in other cities, so that two groups of one city never meet. Such a batch can be smaller than
     the others, where too few cities have anything left.
 
-    In an epoch every place comes once, on one of the ranks, but for `left_out` places: batches of a
-    single place, which no loss can learn from, and the smallest batches where the ranks would not
-    get equally many. Other places are left out in the next epoch.
+    Of several ranks each reads its part of every batch, every world_size-th place, so that a batch
+    is the same however many share it, and pairs may be looked for over all ranks. (Whole batches
+    dealt out to the ranks could bring two groups of one city together.)
 
-    The draw depends on (seed, epoch) alone, and every rank takes its share of the same draw.
+    In an epoch every place comes once, on one of the ranks, but for `left_out` places: those of
+    batches without a place for every rank, or of a single place, which no loss can learn from.
+    Other places are left out in the next epoch. Sizes of batches are the same in every epoch.
+
+    The draw depends on (seed, epoch) alone.
     """
 
     def __init__(
@@ -60,17 +65,20 @@ class PlaceSampler(Sampler[list[PlaceRequest]]):
         self.seed = seed
         self.epoch = 0
         self._start = 0
-        self._rank, self._world_size = rank, world_size
+        self._places_of_rank = slice(rank, None, world_size)
         self._groups = np.asarray(index.place_groups)
         sizes = np.bincount(self._groups, minlength=index.groups)
-        layout = lay_out(sizes, np.asarray(index.group_cities), settings.places)
-        layout = [parts for parts in layout if sum(part.places for part in parts) > 1]
-        layout.sort(key=lambda parts: -sum(part.places for part in parts))  # stable
-        layout = layout[: len(layout) - len(layout) % world_size]
+        least = max(2, world_size)
+        layout = [
+            parts
+            for parts in lay_out(sizes, np.asarray(index.group_cities), settings.places)
+            if sum(part.places for part in parts) >= least
+        ]
         if not layout:
             raise TrainingError(
-                f"the index has too few places ({index.places}) for {world_size} processes:"
-                " each needs a batch of at least 2 places of one group"
+                f"the index has too few places: no batch of at least {least} can be made of its"
+                f" {index.places} places in {index.groups} groups"
+                + (f" for {world_size} processes" if world_size > 1 else "")
             )
         self._layout_sizes = np.array([sum(part.places for part in parts) for parts in layout])
         self.left_out = index.places - int(self._layout_sizes.sum())
@@ -85,8 +93,8 @@ class PlaceSampler(Sampler[list[PlaceRequest]]):
         self._starts = np.concatenate([[0], np.cumsum(self._layout_sizes)])
 
     def __len__(self) -> int:
-        """Return the batches of an epoch on this rank: as many as on any other."""
-        return len(self._layout_sizes) // self._world_size
+        """Return the batches of an epoch, which are as many on every rank."""
+        return len(self._layout_sizes)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that the next iteration draws; another one begins at its start."""
@@ -95,22 +103,19 @@ class PlaceSampler(Sampler[list[PlaceRequest]]):
         self.epoch = epoch
 
     def set_start(self, batches_done: int) -> None:
-        """Let iterations of this epoch begin after so many of this rank's batches."""
+        """Let iterations of this epoch begin after so many batches."""
         self._start = batches_done
 
     def __iter__(self) -> Iterator[list[PlaceRequest]]:
         """Draw the epoch and return its batches for this rank."""
         places, starts = self._draw()
-        batches = range(self._rank, len(starts) - 1, self._world_size)[self._start :]
         seed, epoch = self.seed, self.epoch
         return (
             [
-                PlaceRequest(int(place), seed, epoch, position)
-                for position, place in enumerate(
-                    places[starts[batch] : starts[batch + 1]], start=int(starts[batch])
-                )
+                PlaceRequest(int(places[position]), seed, epoch, position)
+                for position in range(first, end)[self._places_of_rank]
             ]
-            for batch in batches
+            for first, end in pairwise(starts[self._start :].tolist())
         )
 
     def _draw(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

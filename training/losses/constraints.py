@@ -27,10 +27,11 @@ def similarity_constrained(
 
 
 def locality_constrained(features: Tensor, codes: Tensor, pairs: Pairs, fraction: float) -> Tensor:
-    """Return the locality-constrained loss, a scalar: the method before Eq. 9 in Table XIV.
+    """Return the locality-constrained loss, a scalar (LC in Table XIV).
 
-    As similarity_constrained, but each similarity is the sigmoid of the inner product of two
-    unit vectors: of features, or of codes divided by the square root of D.
+    As similarity_constrained, but a similarity is the sigmoid of the inner product, of features or
+    of codes divided by the square root of D: both are unit vectors. (The paper names the sigmoid
+    and leaves scale and distance open; those here are the ones of Eq. 9 to 11.)
     """
     of_codes = torch.sigmoid(_similarities(codes) / codes.shape[1])
     difference = torch.sigmoid(_similarities(features)) - of_codes

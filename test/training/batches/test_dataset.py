@@ -118,6 +118,32 @@ def test_a_place_without_any_decodable_image_is_missing_from_the_batch(
     assert dict(batch.undecodable) == dict.fromkeys(spoilt, "there is no such file")
 
 
+def test_where_no_place_of_a_batch_can_be_read_another_of_its_group_stands_in(
+    index: PlaceIndex, settings: BatchSettings
+) -> None:
+    dataset = PlaceDataset(index, settings)
+    requests = REQUESTS[:1]  # place 7 of the group of places 5 to 9
+    spoilt = {path for place in (7, 5, 6) for path in spoil(images_of(index, place))}
+    batch = dataset[requests]
+    (label,) = set(batch.labels.tolist())
+    assert label in (8, 9)
+    assert len(set(batch.paths)) == 4
+    assert set(batch.paths) <= {str(path) for path in images_of(index, label)}
+    assert {path for path, _ in batch.undecodable} <= spoilt
+    assert {str(path) for path in images_of(index, 7)} <= {p for p, _ in batch.undecodable}
+    assert torch.equal(dataset[requests].images, batch.images)
+
+
+def test_a_group_that_is_gone_leaves_an_empty_batch_that_names_its_images(
+    index: PlaceIndex, settings: BatchSettings
+) -> None:
+    spoilt = {path for place in range(5, 10) for path in spoil(images_of(index, place))}
+    batch = PlaceDataset(index, settings)[REQUESTS[:1]]
+    assert batch.images.shape == (0, 3, 20, 30)
+    assert (batch.labels.tolist(), batch.paths) == ([], [])
+    assert sorted(path for path, _ in batch.undecodable) == sorted(spoilt)
+
+
 def test_a_place_with_fewer_images_than_asked_for_has_some_of_them_twice(
     index: PlaceIndex, settings: BatchSettings
 ) -> None:

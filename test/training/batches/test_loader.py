@@ -90,7 +90,7 @@ def test_a_dataset_that_is_gone_ends_with_one_line(
         next(iter(loader))
     except TrainingError as error:
         message = str(error)
-    assert re.search(r"\(15 tried; .*: there is no such file\)", message)
+    assert re.search(r"\(25 tried; .*: there is no such file\)", message)
     assert "\n" not in message
 
 
@@ -100,7 +100,7 @@ def loader(index: PlaceIndex, settings: BatchSettings) -> DataLoader[PlaceBatch]
 
 
 def processes(loader: DataLoader[PlaceBatch]) -> list[BaseProcess]:
-    return list(loader._iterator._workers)  # type: ignore[union-attr]
+    return list(loader._iterator._workers)
 
 
 def test_workers_leave_signals_to_the_parent_and_live_on(

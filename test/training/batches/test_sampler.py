@@ -58,12 +58,13 @@ def test_an_epoch_keeps_its_promises(
         ]
     except TrainingError:
         assume(False)
-    batches = []
+    shares = []
     for one in samplers:
         one.set_epoch(epoch)
-        drawn = list(one)
-        assert len(drawn) == len(one) == len(samplers[0])
-        batches += drawn
+        shares.append(list(one))
+        assert len(shares[-1]) == len(one) == len(samplers[0])
+        assert all(share for share in shares[-1])
+    batches = [[r for share in of_ranks for r in share] for of_ranks in zip(*shares, strict=True)]
     times = Counter(request.place for batch in batches for request in batch)
     positions = sorted(request.position for batch in batches for request in batch)
     assert set(times) <= set(range(index.places))
@@ -71,7 +72,7 @@ def test_an_epoch_keeps_its_promises(
     assert len(times) + samplers[0].left_out == index.places
     assert positions == list(range(len(times)))
     for batch in batches:
-        assert 2 <= len(batch) <= places
+        assert max(2, world_size) <= len(batch) <= places
         groups_met = {int(index.place_groups[request.place]) for request in batch}
         cities_met = [groups[group][1] for group in groups_met]
         assert len(set(cities_met)) == len(cities_met)
@@ -84,12 +85,12 @@ def test_only_batches_of_one_place_are_left_out_on_one_rank() -> None:
     assert len(one) == 3
 
 
-def test_the_smallest_batches_are_left_out_where_ranks_would_not_get_equally_many() -> None:
-    assert [len(batch) for batch in sampler([(10, 0)], places=4)].count(2) == 1
-    for rank in (0, 1):
-        one = sampler([(10, 0)], places=4, rank=rank, world_size=2)
+def test_batches_without_a_place_for_every_rank_are_left_out() -> None:
+    assert sorted(len(batch) for batch in sampler([(10, 0)], places=4)) == [2, 4, 4]
+    for rank, share in enumerate((2, 1, 1)):
+        one = sampler([(10, 0)], places=4, rank=rank, world_size=3)
         assert one.left_out == 2
-        assert [len(batch) for batch in one] == [4]
+        assert [len(batch) for batch in one] == [share, share]
 
 
 def test_no_place_is_left_out_in_every_epoch() -> None:
@@ -148,14 +149,15 @@ def test_an_epoch_is_resumed_where_it_was_left(rank: int) -> None:
         assert len(list(resumed)) == len(whole)
 
 
-def test_ranks_share_one_draw_whatever_their_number() -> None:
-    one = sampler([(40, 0), (24, 1)])
-    of_two = [sampler([(40, 0), (24, 1)], rank=rank, world_size=2) for rank in (0, 1)]
-    interleaved = [batch for pair in zip(*of_two, strict=True) for batch in pair]
-    assert interleaved == list(one)
+def test_a_batch_is_the_same_however_many_ranks_share_it() -> None:
+    of_two = [list(sampler(MANY, rank=rank, world_size=2)) for rank in (0, 1)]
+    whole = [
+        sorted(even + odd, key=lambda r: r.position) for even, odd in zip(*of_two, strict=True)
+    ]
+    assert whole == list(sampler(MANY))
 
 
-@pytest.mark.parametrize(("groups", "ranks"), [([(1, 0), (1, 0)], 1), ([(4, 0)], 2)])
+@pytest.mark.parametrize(("groups", "ranks"), [([(1, 0), (1, 0)], 1), ([(4, 0), (3, 0)], 5)])
 def test_too_few_places_are_an_error(groups: Groups, ranks: int) -> None:
     with pytest.raises(TrainingError, match="too few places") as caught:
         sampler(groups, world_size=ranks)

@@ -17,4 +17,4 @@ def test_the_published_batch_is_the_default() -> None:
 )  # fmt: skip
 def test_an_unfit_value_is_named(unfit: dict[str, object], name: str) -> None:
     with pytest.raises(ConfigError, match=name):
-        BatchSettings(**unfit)  # type: ignore[arg-type]
+        BatchSettings(**unfit)

@@ -101,7 +101,7 @@ def test_without_a_pair_it_is_zero_with_a_gradient_of_zeros(
 ) -> None:
     vectors = oracle.unit_vectors(LABELS, 24, 3, torch.float32)
     loss = constraint(vectors, straight_through_sign(vectors), as_pairs([], []), fraction)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     assert loss.item() == 0
     assert vectors.grad is not None
     assert not vectors.grad.any()
