@@ -185,6 +185,7 @@ def _measure_cuda(step: Step, steps: int, figures: Figures) -> None:
         step()
     torch.cuda.synchronize(device)
     torch.cuda.reset_peak_memory_stats(device)
+    step.optimizer.zero_grad(set_to_none=True)
     before = torch.cuda.memory_allocated(device)
     after: list[int] = []
     times = []
