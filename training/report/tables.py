@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,10 +57,9 @@ def results_table(result: EvaluationResult) -> Table:
     """Return recall, precision-recall and the size of a place, a row for each mode."""
     ns = sorted({n for mode in result.modes.values() for n in mode.recalls})
     columns = [[mode.recalls.get(n, math.nan) for mode in result.modes.values()] for n in ns]
+    columns.append([mode.curve.area for mode in result.modes.values()])
     columns.append([mode.curve.recall_at_full_precision for mode in result.modes.values()])
-    cells = [_best_marked(column, percent) for column in columns]
-    areas = [mode.curve.area for mode in result.modes.values()]
-    cells.insert(len(ns), _best_marked(areas, _area))
+    cells = [_best_marked(column) for column in columns]
     cells.append([
         Cell(_bytes(result.bytes_per_place.get(name, result.bytes_per_place.get(mode.mode))))
         for name, mode in result.modes.items()
@@ -121,15 +120,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}\N{NO-BREAK SPACE}%" if math.isfinite(share) else UNKNOWN
 
 
-def _best_marked(column: Sequence[float], write: Callable[[float], str]) -> list[Cell]:
-    shown = [write(value) for value in column]
+def _best_marked(column: Sequence[float]) -> list[Cell]:
+    shown = [percent(value) for value in column]
     finite = [value for value in column if math.isfinite(value)]
-    best = write(max(finite)) if finite and write(max(finite)) != write(min(finite)) else None
+    best = percent(max(finite)) if finite and percent(max(finite)) != percent(min(finite)) else None
     return [Cell(text, text == best) for text in shown]
-
-
-def _area(value: float) -> str:
-    return f"{value:.3f}" if math.isfinite(value) else UNKNOWN
 
 
 def _bytes(count: int | None) -> str:

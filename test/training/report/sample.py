@@ -35,6 +35,7 @@ def sample_set(folder: Path) -> EvaluationSet:
     queries[DAMAGED].write_bytes(b"no image")
     query_keys = [path.name for path in queries]
     query_keys[5] = HOSTILE
+    query_keys[8] = "a_name_without_a_place_to_break_" * 6
     return EvaluationSet(
         name="sample",
         variant="Made by the tests",

@@ -150,7 +150,7 @@ def test_the_browser_shows_the_figures_of_the_result(
     )
     for row, mode in zip(rows, result.modes.values(), strict=True):
         assert row[1:4] == [f"{100 * mode.recalls[n]:.1f} %" for n in (1, 5, 10)]
-        assert row[4] == f"{mode.curve.area:.3f}"
+        assert row[4] == f"{100 * mode.curve.area:.1f} %"
 
 
 def test_tracks_keep_their_proportions(browser: Browser, page: Path) -> None:
@@ -163,7 +163,7 @@ def test_tracks_keep_their_proportions(browser: Browser, page: Path) -> None:
                   bar: box(svg.querySelector('.scale-bar')),
                   words: [...svg.querySelectorAll('text')].map(t => t.textContent),
                   right: svg.querySelectorAll('circle.query.right').length,
-                  wrong: svg.querySelectorAll('path.query.wrong').length,
+                  wrong: [...svg.querySelectorAll('path.query.wrong')].map(box),
                   lines: svg.querySelectorAll('.match').length}; })()"""
     )
     # The street goes 90 m east, then 55 m north.
@@ -171,7 +171,8 @@ def test_tracks_keep_their_proportions(browser: Browser, page: Path) -> None:
     assert width / height == pytest.approx(90 / 55, rel=0.01)
     metres = float(tracks["words"][0].removesuffix(" m"))
     assert tracks["bar"][0] / width == pytest.approx(metres / 90, rel=0.01)
-    assert (tracks["right"], tracks["wrong"], tracks["lines"]) == (7, 5, 12)
+    assert (tracks["right"], len(tracks["wrong"]), tracks["lines"]) == (7, 5, 12)
+    assert all(min(cross) > 4 for cross in tracks["wrong"])
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
