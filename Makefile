@@ -22,6 +22,7 @@ demo: $(READY)
 	$(strip $(RUN) -m examples.demo $(DEMO_OPTIONS))
 
 test: lint types
+	sh test/install_browser.sh
 	$(RUN) -m pytest
 
 lint: $(READY)

@@ -78,6 +78,7 @@ setup(
         ],
         # For training/ and its evaluation, which run from a checkout.
         "train": [
+            "jinja2",
             "lightning>=2.4",
             "pillow>=9.1",
             "pyarrow>=14",
