@@ -16,7 +16,7 @@ from training.run.stopping import Stopped
 
 def main(arguments: Sequence[str]) -> None:
     """Train what the command line asks for and print what came of it."""
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_intermixed_args(arguments)
     config = load_config(options.config, options.overrides)
     # After the configuration was found to be good: Lightning takes seconds to import.
     from training.run.ranks import is_lead

@@ -90,7 +90,7 @@ def test_killed_and_resumed_is_bit_for_bit_what_never_stopped(
     last = errors.splitlines()[-1]
     assert last == f"SIGTERM: saved at step 10 in {folder}; go on with --resume"
 
-    done = run_command(*arguments, "--resume", "--json")
+    done = run_command(*arguments, "--resume", "trainer.devices=1", "--json")
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     assert summary["steps"] == 12

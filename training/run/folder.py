@@ -63,7 +63,8 @@ class RunFolder:
         Raises WeightsError where it cannot be written.
         """
         aside = self.path / f"new-{self.weights.name}"
-        aside.unlink(missing_ok=True)  # a run that was killed here
+        for left in self.path.glob(f"{aside.name}*"):  # by a run that was killed here
+            left.unlink()
         model.pretrained = True
         digest = native.save(model, aside)
         publish(aside, self.weights)

@@ -98,5 +98,9 @@ def _next_command(config: Config, folder: RunFolder) -> str:
     if validation is None:
         return f"{command} --dataset msls-val --root DIR"
     if validation.set is not None:
-        return f"{command} --dataset {validation.set} --root {validation.root}"
-    return f"{command} --database {validation.database} --queries {validation.queries}"
+        command += f" --dataset {validation.set} --root {validation.root}"
+    else:
+        command += f" --database {validation.database} --queries {validation.queries}"
+    if validation.radius is not None:
+        command += f" --radius {validation.radius:g}"
+    return command if validation.heading is None else f"{command} --heading {validation.heading:g}"
