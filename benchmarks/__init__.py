@@ -1,0 +1,1 @@
+"""Programs that print figures and ratios; never part of the test run."""
