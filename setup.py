@@ -87,6 +87,7 @@ setup(
             "pyyaml",
             "scipy>=1.10",
             "tensorboard",
+            "torchvision",
         ],
     },
     zip_safe=False,
