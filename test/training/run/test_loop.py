@@ -159,30 +159,32 @@ def test_both_branches_train_at_once(configure: Configure) -> None:
 
 
 @pytest.mark.parametrize(
-    ("accelerator", "precision", "tolerance"),
+    ("accelerator", "precision"),
     [
-        # 8 and 11 bits of mantissa: a rounding is 0.4 % and 0.05 % at most.
-        ("cpu", "bf16-mixed", 0.02),
+        ("cpu", "bf16-mixed"),
         pytest.param(
             "cuda",
             "16-mixed",
-            0.01,
             marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
         ),
     ],
 )
 def test_a_float32_curve_is_that_of_mixed_precision(
-    configure: Configure, accelerator: str, precision: str, tolerance: float
+    configure: Configure, accelerator: str, precision: str
 ) -> None:
-    overrides = ("trainer.epochs=4", f"trainer.accelerator={accelerator}")
+    """Within 0.2 % at every step, ten times what four seeds showed in bfloat16.
+
+    Not for ever: once a batch has few pairs left, the miner's choice among them is a matter of a
+    rounding, and curves part.
+    """
+    overrides = ("trainer.epochs=6", "data.places=12", f"trainer.accelerator={accelerator}")
     whole = configure("name=whole", *overrides, "trainer.precision=32")
     mixed = configure("name=mixed", *overrides, f"trainer.precision={precision}")
     train(whole)
     train(mixed)
     difference = [abs(a - b) / a for a, b in zip(losses(whole), losses(mixed), strict=True)]
-    assert losses(whole) != losses(mixed)
+    assert 0 < max(difference) < 0.002
     assert losses(whole)[-1] < 0.95 * losses(whole)[0]  # there is a curve
-    assert max(difference) < tolerance
 
 
 class Scores:
