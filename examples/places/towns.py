@@ -56,7 +56,7 @@ def training_towns(seed: int) -> list[Town]:
 
 
 def test_town(seed: int) -> Town:
-    """A larger town: its map is made at noon in summer, its queries in an autumn afternoon."""
+    """A larger town: its database is of a summer noon, its queries on a grey day."""
     return Town(
         "test",
         "test",
@@ -66,7 +66,7 @@ def test_town(seed: int) -> Town:
         Datum.at(46.5, 9.2),
         (
             _visit("summer-noon", 7.0, name="database"),
-            _visit("autumn-afternoon", 10.0, name="queries", sway=0.7),
+            _visit("overcast", 9.0, name="queries", sway=0.5),
         ),
     )
 
