@@ -13,7 +13,7 @@ import numpy as np
 import utm
 
 from examples.places.drives import Visit, views
-from examples.places.towns import Town, test_town, training_towns
+from examples.places.towns import Town, evaluation_town, training_towns
 from examples.streets import LIGHTS, Camera, Renderer, build_world, park_cars
 from selavpr_core.geodesy import Datum
 
@@ -31,7 +31,7 @@ def render_places(
     train.csv and train/ are towns to train in; test/database and test/queries are two drives
     through another one. `progress` is told the towns done, and all of them.
     """
-    tested, trained = test_town(seed), training_towns(seed)
+    tested, trained = evaluation_town(seed), training_towns(seed)
     rows: dict[str, list[Row]] = {}
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
         # The largest first.

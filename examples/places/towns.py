@@ -55,7 +55,7 @@ def training_towns(seed: int) -> list[Town]:
     ]
 
 
-def test_town(seed: int) -> Town:
+def evaluation_town(seed: int) -> Town:
     """A larger town: its database is of a summer noon, its queries on a grey day."""
     return Town(
         "test",
