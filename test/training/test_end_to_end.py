@@ -19,8 +19,9 @@ import pytest
 from selavpr_core import Describer, Localizer, PlaceMap, SelaVPR
 from selavpr_core.place_map import MapWriter, ModelInfo
 
-# Several seeds of the untrained network reached RANGE_UNTRAINED, of the trained RANGE_TRAINED.
-MARGIN = 0.12
+# Two-stage R@1 was 0.11 untrained and 0.30 to 0.40 trained over several seeds and nearby settings;
+# one standard error of such a difference is 0.05 with 126 queries.
+MARGIN = 0.1
 
 Command = Callable[..., str]
 
