@@ -13,6 +13,9 @@ from training.datasets.source import BAD_ENTRY, Candidate, Entry, Excluded, exis
 from training.datasets.tables import Line, number, read_lines
 from training.errors import DatasetError
 
+ABBREVIATED = {"OSL": "Oslo", "PRG": "Prague", "PRS": "Paris", "TRT": "Toronto"}
+"""Its cities that are not called by their names."""
+
 _COLUMNS = ("place_id", "year", "month", "northdeg", "city_id", "lat", "lon", "panoid")
 _LARGEST_PLACE = (1 << 31) - 1
 _EXPECTED = "GSV-Cities with Dataframes/<City>.csv and Images/<City>/*.jpg"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from training.datasets.gsv_cities import ABBREVIATED, GsvCities
 from training.errors import DatasetError
 from training.index.manifest import TABLE, Manifest, file_fingerprint
 
@@ -27,7 +29,8 @@ class PlaceIndex:
         starts: int64 [places + 1]; the rows of place p are starts[p] to starts[p + 1].
         place_groups: int32 [places]; number of the group of each place.
         group_names: "msls/amman/0.1.1", one for each group.
-        group_cities: int32 [groups]; equal numbers mean the same dataset and city.
+        group_cities: int32 [groups]; equal numbers mean the same city, be it of one dataset or of
+            several: their places may be the same on the ground. See `same_city`.
         fingerprint: sha256 of the index's table.
     """
 
@@ -47,7 +50,7 @@ class PlaceIndex:
         self.places = len(place_groups)
         self.groups = len(manifest.groups)
         self.group_names = tuple(group.name for group in manifest.groups)
-        cities = [(group.dataset, group.city) for group in manifest.groups]
+        cities = [same_city(group.dataset, group.city) for group in manifest.groups]
         numbers = {city: number for number, city in enumerate(dict.fromkeys(cities))}
         self.group_cities = np.array([numbers[city] for city in cities], dtype=np.int32)
         self.fingerprint = manifest.fingerprint
@@ -89,6 +92,17 @@ class PlaceIndex:
         place = int(np.searchsorted(self.starts, row, side="right")) - 1
         root = self._group_roots[self.place_groups[place]]
         return root / self._paths[int(row)].as_py()
+
+
+def same_city(dataset: str, city: str) -> str:
+    """Return what all spellings of one city have in common, over all datasets.
+
+    "BuenosAires", "buenosaires" and "Buenos Aires" are one city; so are "PRS" of GSV-Cities and
+    "paris" of MSLS. Capitals, accents, spaces and signs do not count.
+    """
+    written = ABBREVIATED.get(city, city) if dataset == GsvCities.name else city
+    letters = unicodedata.normalize("NFKD", written).casefold()
+    return "".join(filter(str.isalnum, letters)) or city
 
 
 def _read(table: Path) -> tuple[pa.ChunkedArray, NDArray[np.int64], NDArray[np.int32]]:

@@ -36,10 +36,34 @@ def test_places_groups_and_cities(folder: Path) -> None:
     assert index.place_groups.tolist() == [0] * 3 + [1] * 3 + [2] * 3 + [3] * 3 + [4] * 3 + [5] * 3
     assert index.place_groups.dtype == np.int32
     assert index.group_names[:2] == ("a/rome/0.0.0", "a/rome/0.0.1")
-    # Rome of another dataset is another city here: its places may be the same all the same,
-    # but no dataset can tell.
-    assert index.group_cities.tolist() == [0, 0, 1, 1, 2, 2]
+    # Rome of another dataset is the same city, whose places may be the same on the ground.
+    assert index.group_cities.tolist() == [0, 0, 1, 1, 0, 0]
     assert index.fingerprint == file_fingerprint(folder / TABLE)
+
+
+def test_a_city_is_the_same_in_every_spelling_of_every_dataset(tmp_path: Path) -> None:
+    cities = [
+        ("gsv-cities", "London"),
+        ("msls", "london"),
+        ("gsv-cities", "BuenosAires"),
+        ("mine", "Buenos Aires"),
+        ("msls", "saopaulo"),
+        ("mine", "São Paulo"),
+        ("gsv-cities", "PRS"),
+        ("msls", "paris"),
+        ("gsv-cities", "TRT"),
+        ("msls", "toronto"),
+        ("mine", "PRS"),  # an abbreviation of GSV-Cities alone
+        ("mine", "東京"),
+        ("mine", "京都"),
+        ("mine", "-"),
+        ("mine", "?"),
+    ]
+    rows = [Row("0.jpg", dataset, city, f"{dataset}/{city}", 0) for dataset, city in cities]
+    write_index(tmp_path / "index", rows, {dataset: tmp_path for dataset, _ in cities})
+    numbers = PlaceIndex.load(tmp_path / "index").group_cities
+    assert numbers.dtype == np.int32
+    assert numbers.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 6, 7, 8, 9]
 
 
 def test_paths_are_those_of_the_datasets_root(folder: Path) -> None:
