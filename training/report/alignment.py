@@ -29,6 +29,8 @@ def draw_alignment(
     region. queries: numbers of those in it. Returns the drawing and a caption; None where the
     positions are not on one line.
     """
+    if len(positions) < 2:  # a query far from everything: no line leads through it
+        return None
     middle = positions.mean(axis=0)
     _, spread, axis = np.linalg.svd(np.cov((positions - middle).T))
     direction = axis[0] * np.sign(axis[0][np.abs(axis[0]).argmax()])

@@ -145,6 +145,19 @@ def test_one_place_and_one_query_at_the_same_spot(
     assert len(parts(only, "query right")) == 7
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_query_far_from_everything_has_a_map_of_its_own(
+    mode: ModeResult, evaluation_set: EvaluationSet
+) -> None:
+    assert evaluation_set.query_positions is not None
+    queries = evaluation_set.query_positions.copy()
+    queries[0] += 1e6
+    tracks = drawn(mode, replace(evaluation_set, query_positions=queries))
+    assert len(tracks.maps) == 2
+    assert tracks.maps[1].caption.startswith("0 places; 1 queries")
+    assert "nan" not in tracks.maps[1].drawing
+
+
 def test_a_straight_line_is_drawn_as_match_over_query(
     mode: ModeResult, evaluation_set: EvaluationSet
 ) -> None:
