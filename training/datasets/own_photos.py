@@ -48,8 +48,15 @@ class OwnPhotos:
 def _entry(root: Path, path: str, city: str) -> Entry:
     try:
         gps, taken = _exif(root / path)
-    # Damaged EXIF data shows as any of these in Pillow's parsers.
-    except (OSError, SyntaxError, ValueError, TypeError, KeyError) as error:
+    # Damaged EXIF data shows as any of these in Pillow's parsers; it refuses huge images as bombs.
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        TypeError,
+        KeyError,
+        Image.DecompressionBombError,
+    ) as error:
         return Excluded(path, city, UNREADABLE, str(error) or type(error).__name__, faulty=True)
     latitude = _degrees(gps, ExifTags.GPS.GPSLatitude, ExifTags.GPS.GPSLatitudeRef, "S")
     longitude = _degrees(gps, ExifTags.GPS.GPSLongitude, ExifTags.GPS.GPSLongitudeRef, "W")

@@ -91,6 +91,16 @@ def test_any_damage_to_the_header_is_reported_or_read(tmp_path: Path) -> None:
         assert only(tmp_path).path == "1.jpg"
 
 
+def test_an_image_that_is_too_large_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo(tmp_path / "1.jpg", HERE)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 4)  # it refuses twice as many: 4 x 3
+    entry = only(tmp_path)
+    assert isinstance(entry, Excluded)
+    assert (entry.reason, entry.faulty) == (UNREADABLE, True)
+
+
 def test_a_png_without_exif_has_no_position(tmp_path: Path) -> None:
     save_image(tmp_path / "1.png")
     assert isinstance(only(tmp_path), Excluded)
