@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from training.errors import DatasetError
 
+_SEPARATORS = {";": "semicolons", "\t": "tabs"}
+
 
 class Line(NamedTuple):
     """A line of a table: its number in the file, and its fields by column."""
@@ -22,7 +24,8 @@ def read_header(path: Path) -> list[str]:
     """Return the names of a table's columns, in lower case.
 
     Raises:
-        DatasetError: the file is missing, empty or no text.
+        DatasetError: the file is missing, empty, no text, or separated by something else than
+            commas.
     """
     try:
         with path.open("rb") as file:
@@ -31,6 +34,11 @@ def read_header(path: Path) -> list[str]:
         raise DatasetError(f"{path} cannot be read as a CSV: {_short(error)}") from error
     if not header:
         raise DatasetError(f"{path} is empty: a CSV starts with a line of column names")
+    if len(header) == 1 and (separator := next((s for s in _SEPARATORS if s in header[0]), None)):
+        raise DatasetError(
+            f"{path} separates its columns by {_SEPARATORS[separator]}: write it with commas, and"
+            " numbers with points"
+        )
     return [name.strip().lower() for name in header]
 
 

@@ -39,6 +39,13 @@ def test_a_table_that_is_none_is_one_error(tmp_path: Path) -> None:
         read_header(table(tmp_path, b"\xff\xfe\x00a"))
 
 
+@pytest.mark.parametrize(("separator", "named"), [(";", "semicolons"), ("\t", "tabs")])
+def test_other_separators_than_commas_are_named(tmp_path: Path, separator: str, named: str) -> None:
+    content = separator.join(["path", "lat", "lon"]) + "\n" + separator.join(["a", "1,5", "2,5"])
+    with pytest.raises(DatasetError, match=f"columns by {named}: write it with commas"):
+        read_header(table(tmp_path, content.encode()))
+
+
 def test_a_byte_that_is_no_text_spoils_only_its_line(tmp_path: Path) -> None:
     lines = list(read_lines(table(tmp_path, b"path\n\xff.jpg\ngood.jpg\n"), ["path"]))
     assert [line.fields["path"] for line in lines] == ["\udcff.jpg", "good.jpg"]
