@@ -186,6 +186,8 @@ class _Build:
         check: Check,
     ) -> list[Candidate]:
         """Return the images that can be divided, and report the others."""
+        for entry in entries:
+            report.city(entry.city)  # so that cities come in the dataset's order in the report
         candidates = self._without_excluded(entries, report)
         candidates = self._without_excluded(zones.place(candidates), report)
         if isinstance(dataset.division, Division) and dataset.division.needs_heading:

@@ -122,6 +122,19 @@ def test_missing_images_are_listed_and_the_rest_goes_on(tmp_path: Path) -> None:
     assert [fault["path"] for fault in listed] == ["000.jpg", "001.jpg"]
 
 
+def test_cities_are_reported_in_the_order_of_the_dataset(tmp_path: Path) -> None:
+    save_images(tmp_path, ["a.jpg", "b.jpg"])
+    there = [Candidate(f"{name}.jpg", name, 1, 1, heading=0) for name in "ab"]
+    missing = Candidate("none.jpg", "b", 1, 1, heading=0)
+    build_index(
+        [Dataset(Listed(tmp_path, [*there, missing]), Division(min_images=1))],
+        tmp_path / "index",
+        BuildSettings(max_missing=1),
+    )
+    report = json.loads((tmp_path / "index" / "report.json").read_text())
+    assert list(report["datasets"]["mine"]["cities"]) == ["a", "b"]
+
+
 def test_too_many_missing_images_are_an_error_that_keeps_the_list(tmp_path: Path) -> None:
     output = tmp_path / "index"
     build_index([Dataset(images(tmp_path / "whole", 9, 0), Division())], output, BuildSettings())
