@@ -42,6 +42,7 @@ def save(model: SelaVPR, path: Path) -> str:
     try:
         try:
             save_file(state, aside, metadata)
+            aside.chmod(0o666 & ~_umask())  # the library lets nobody else read
             with aside.open("rb") as written:
                 os.fsync(written.fileno())
             aside.replace(path)
@@ -50,6 +51,13 @@ def save(model: SelaVPR, path: Path) -> str:
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"cannot write weights to {path}: {error}") from error
     return digest
+
+
+def _umask() -> int:
+    """Return which permissions new files of this process lack."""
+    umask = os.umask(0o077)  # there is no way to ask without setting it
+    os.umask(umask)
+    return umask
 
 
 def check_output(path: Path) -> None:

@@ -38,6 +38,19 @@ def refusal(action: Callable[[], Any]) -> str:
     return str(caught.value)
 
 
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o007, 0o660)])
+def test_a_file_is_for_whom_the_umask_allows(
+    model: SelaVPR, tmp_path: Path, umask: int, mode: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        native.save(model, tmp_path / "w.safetensors")
+        assert os.umask(umask) == umask  # as it was
+    finally:
+        os.umask(before)
+    assert (tmp_path / "w.safetensors").stat().st_mode & 0o777 == mode
+
+
 @pytest.mark.parametrize("pretrained", [True, False])
 def test_what_was_saved_comes_back(model: SelaVPR, tmp_path: Path, pretrained: bool) -> None:
     model.pretrained = pretrained
