@@ -143,6 +143,9 @@ class Loop:
         self._fabric.strategy.precision.load_state_dict(content["scaler"])
         self.position = Position(**content["position"])
         self.best = BestEpoch(**content["best"])
+        # max_steps may be another one now, and an epoch that it had cut short goes on.
+        position = self.position
+        position.done = self._at_max_steps() and (position.done or position.batch == 0)
 
     def run(self) -> None:
         """Train until the last epoch, the end of patience, or max_steps.
@@ -186,11 +189,12 @@ class Loop:
         return self._fabric.is_global_zero
 
     def _at_max_steps(self) -> bool:
-        return self.position.step == self._config.trainer.max_steps
+        most = self._config.trainer.max_steps
+        return most is not None and self.position.step >= most
 
     def _train_epoch(self, stop: StopRequest) -> None:
         position, trainer = self.position, self._config.trainer
-        if position.batch == len(self._sampler):
+        if position.batch == len(self._sampler) or self._at_max_steps():
             return
         self._sampler.set_epoch(position.epoch)
         self._sampler.set_start(position.batch)

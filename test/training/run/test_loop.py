@@ -324,6 +324,18 @@ def test_a_finished_run_is_not_trained_again_but_for_more_epochs(configure: Conf
     assert all(torch.equal(longer[name], unbroken[name]) for name in unbroken)
 
 
+@pytest.mark.parametrize("steps", [2, 4])
+def test_a_run_that_max_steps_ended_goes_on_with_more(configure: Configure, steps: int) -> None:
+    train(configure(f"trainer.max_steps={steps}"))
+    result = weights(train(configure("trainer.max_steps=7"), resume=True))
+    unbroken = weights(train(configure("trainer.max_steps=7", "name=unbroken")))
+    assert all(torch.equal(result[name], unbroken[name]) for name in unbroken)
+    assert read_summary(configure().folder)["steps"] == 7
+    train(configure("trainer.max_steps=5"), resume=True)  # fewer than it has: nothing to do
+    assert len(losses(configure())) == 7
+    assert read_summary(configure().folder)["ended"] == "max_steps"
+
+
 def test_a_run_is_neither_overwritten_nor_mixed_with_another(configure: Configure) -> None:
     with pytest.raises(TrainingError, match=r"there is no run .* to resume"):
         train(configure(), resume=True)
