@@ -91,7 +91,8 @@ def search_descriptors(
     units = _normalised(queries)
     products = InnerProducts([descriptors], dim)
     best = Ranking(np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32))
-    margin = _rounding(dim)
+    # What the product puts too low may lie beside what it puts too high.
+    margin = 2 * _rounding(dim)
     on_device = torch.from_numpy(units).to(device)
     for rows in _chunks(readable, max(1, min(chunk, _CHUNK_BYTES // (4 * dim)))):
         part = torch.from_numpy(np.array(_take(descriptors, rows))).to(device).float()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from selavpr_core.place_map import PlaceMap
 from selavpr_core.retrieval import Localizer, Mode
+from selavpr_core.retrieval.inner_products import InnerProducts
 from training.evaluation.search import Ranking, rerank, search_codes, search_descriptors
 
 from ...selavpr_core.place_map.maps import places, write_map
@@ -96,6 +97,24 @@ def test_the_size_of_chunks_changes_nothing(size: int, seed: int, chunk: int) ->
             search_descriptors(vectors, descriptors, readable, count, chunk, CPU),
             search_descriptors(vectors, descriptors, readable, count, size, CPU),
         )
+
+
+def test_rounding_in_both_directions_loses_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The matrix product may put one place too low and another too high, each by as much."""
+    dim = 2048
+    allowed = dim * 2.0**-23  # between two ways of computing a cosine
+    query = np.zeros((1, dim), np.float32)
+    query[0, 0] = 1
+    descriptors = np.zeros((2, dim), np.float16)
+    descriptors[:, 0] = 0.25, 0.25 - 3 * 2.0**-13
+    apart = float(descriptors[0, 0] - descriptors[1, 0])
+    assert allowed < apart < 2 * allowed
+
+    def exactly(self: InnerProducts, query: Any, rows: Any) -> np.ndarray:
+        return np.array([0.25 - 0.99 * allowed, 0.25 - apart + 0.99 * allowed], np.float32)[rows]
+
+    monkeypatch.setattr(InnerProducts, "of", exactly)
+    assert search_descriptors(query, descriptors, np.arange(2), 1, 2, CPU).numbers.tolist() == [[1]]
 
 
 def assert_same(one: Ranking, other: Ranking) -> None:
