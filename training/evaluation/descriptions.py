@@ -291,5 +291,9 @@ def _mapped(
 
 
 def progress_bar(what: str, unit: str, total: int, progress: bool) -> Any:
-    """Return a bar on standard error, which shows after a second and goes when it is done."""
-    return tqdm(total=total, desc=what, unit=unit, disable=not progress, delay=1, leave=False)
+    """Return a bar on standard error, which shows after a second and goes when it is done.
+
+    There is none where standard error is no terminal: it would fill a log with its steps.
+    """
+    hidden = None if progress else True
+    return tqdm(total=total, desc=what, unit=unit, disable=hidden, delay=1, leave=False)

@@ -268,3 +268,12 @@ def test_the_shorter_side_is_reduced_and_never_enlarged(tmp_path: Path) -> None:
     assert read_query(path, 60).shape == (60, 90, 3)
     assert read_query(path, 480).shape == (60, 90, 3)
     assert read_query(write_image(tmp_path / "tall.png", 1, (60, 90)), 20).shape == (30, 20, 3)
+
+
+@pytest.mark.parametrize(("progress", "terminal"), [(True, True), (True, False), (False, True)])
+def test_bars_are_for_terminals(
+    monkeypatch: pytest.MonkeyPatch, progress: bool, terminal: bool
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
+    with descriptions.progress_bar("images", "image", 1, progress) as bar:
+        assert bool(bar.disable) == (not (progress and terminal))
