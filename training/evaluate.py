@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
-from selavpr_core.describer import Describer
-from selavpr_core.model import SelaVPR
 from training.command import Parser, run
 from training.errors import EvaluationError
 from training.evaluation import (
@@ -19,7 +16,6 @@ from training.evaluation import (
     EvaluationResult,
     EvaluationSet,
     EvaluationSettings,
-    evaluate,
     load_set,
     pair_set,
 )
@@ -35,6 +31,15 @@ def main(argv: Sequence[str]) -> None:
     options = _parser().parse_args(argv)
     settings = _settings(options)
     evaluation_set = _evaluation_set(options)
+    for folder in (options.report, options.predictions):
+        if folder is not None:
+            _make(folder)
+    # After the mistakes that can be told without it: torch takes seconds to import.
+    import torch
+
+    from selavpr_core.describer import Describer
+    from selavpr_core.model import SelaVPR
+    from training.evaluation import evaluate
 
     model = SelaVPR.from_pretrained(options.weights)
     describer = Describer(model, options.device, options.precision, options.batch_size)
@@ -186,7 +191,8 @@ def _parser() -> Parser:
         type=Path,
         default=default_cache(),
         metavar="DIR",
-        help=f"where descriptors are kept; default: {default_cache()}",
+        help="where descriptors are kept; default: ~/.cache/selavpr/descriptors, or below"
+        " XDG_CACHE_HOME",
     )
     work.add_argument(
         "--latency-queries",
@@ -222,6 +228,18 @@ def _evaluation_set(options: argparse.Namespace) -> EvaluationSet:
     if options.dataset is not None or options.root is not None or None in pair:
         raise EvaluationError("give --dataset and --root, or --database and --queries")
     return pair_set(*pair, radius=options.radius, heading=options.heading)
+
+
+def _make(folder: Path) -> None:
+    """Make a folder that results go into, so that a mistake in it does not cost them."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EvaluationError(
+            f"the folder {folder} cannot be made: {error.strerror}; name another one"
+        ) from None
+    if not os.access(folder, os.W_OK):
+        raise EvaluationError(f"nothing can be written to {folder}: name another folder")
 
 
 def _written(

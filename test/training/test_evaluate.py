@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -138,6 +141,7 @@ def test_predictions_of_the_challenge(
     printed = capsys.readouterr().out
     assert "predictions only" in printed
     assert "R@1" not in printed
+    assert "18 database images, 12 queries\n" in printed  # and no rule, where none was applied
     for mode in ("code", "two-stage"):
         lines = (tmp_path / f"msls-challenge_{mode}.txt").read_text().splitlines()
         assert len(lines) == 12
@@ -148,6 +152,43 @@ def test_predictions_of_the_challenge(
         assert all(key.rsplit("-", 1)[1] in ("db0", "db1", "db2") for key in first[1:])
         assert second == ["miami-qFar"]  # could not be read
         assert f"written: msls-challenge_{mode}.txt" in printed
+
+
+def test_help_is_quick_and_the_same_on_every_machine(tmp_path: Path) -> None:
+    """torch, which takes seconds to import, is not needed for it."""
+    program = (
+        "import sys; from training.evaluate import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: print('torch' in sys.modules)"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert printed.endswith("False\n")
+    assert "~/.cache/selavpr" in printed
+    assert str(tmp_path) not in printed
+
+
+@pytest.mark.parametrize("option", ["--report", "--predictions"])
+def test_a_folder_that_cannot_be_made_is_said_before_the_work(
+    folder: Path,
+    tmp_path: Path,
+    evaluate: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    option: str,
+) -> None:
+    images, cache = folder / "images" / "test", tmp_path / "cache"
+    assert evaluate(
+        folder,
+        *("--database", str(images / "database"), "--queries", str(images / "queries")),
+        *("--cache", str(cache), option, str(folder / "places.csv" / "results")),
+    ) == 2  # fmt: skip
+    assert "places.csv/results cannot be made" in capsys.readouterr().err
+    assert not cache.exists()
 
 
 MISTAKES = {

@@ -15,9 +15,8 @@ from selavpr_core.retrieval import Mode
 from training.errors import EvaluationError
 from training.evaluation.descriptions import Descriptions, progress_bar
 from training.evaluation.search import Ranking, rerank, search_codes, search_descriptors
-from training.evaluation.settings import EvaluationSettings
+from training.evaluation.settings import MODES, EvaluationSettings
 
-_MODES: tuple[Mode, ...] = ("float", "code", "two-stage")  # in the order of reports
 _NEEDED = {"float": ("float",), "code": ("hash",), "two-stage": ("float", "hash")}
 
 
@@ -28,7 +27,7 @@ def possible_modes(
     there = {"float": describer.descriptor_dim, "hash": describer.code_bytes}
     possible: list[Mode] = []
     unavailable: dict[str, str] = {}
-    for mode in wanted or _MODES:
+    for mode in wanted or MODES:
         lacking = [branch for branch in _NEEDED[mode] if there[branch] is None]
         if lacking:
             unavailable[mode] = f"the weights have no {' and no '.join(lacking)} branch"
@@ -37,7 +36,7 @@ def possible_modes(
     if not possible:
         reasons = "; ".join(f"{mode}: {reason}" for mode, reason in unavailable.items())
         raise EvaluationError(f"nothing to evaluate: {reasons}")
-    return [mode for mode in _MODES if mode in possible], unavailable
+    return [mode for mode in MODES if mode in possible], unavailable
 
 
 class Found(NamedTuple):

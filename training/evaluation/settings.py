@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
 
 from selavpr_core.retrieval import Mode
 from training.errors import EvaluationError
 
-MODES: tuple[Mode, ...] = get_args(Mode)
+MODES: tuple[Mode, ...] = ("float", "code", "two-stage")  # in the order of reports
 
 
 def default_cache() -> Path:
@@ -39,7 +38,7 @@ class EvaluationSettings:
         strict: whether an image that cannot be read ends the evaluation.
         latency_queries: queries, spread over the set, that latency is measured with; 0 for none.
         chunk: database images compared at a time, which bounds the memory.
-        progress: whether progress bars are shown, on standard error.
+        progress: whether progress bars are shown, where standard error is a terminal.
 
     Raises EvaluationError where a number is out of range or a mode unknown.
     """

@@ -28,12 +28,13 @@ def summary(result: EvaluationResult) -> str:
 
 def _set(result: EvaluationResult) -> str:
     protocol = result.protocol
+    scored = _scored(result)
     lines = [
         *textwrap.wrap(f"{protocol['set']}: {protocol['variant']}", _WIDTH),
-        f"{result.database_size:,} database images, {result.query_count:,} queries;"
-        f" right: {protocol['rule']}",
+        f"{result.database_size:,} database images, {result.query_count:,} queries"
+        + (f"; right: {protocol['rule']}" if scored else ""),
     ]
-    if result.without_positives and any(mode.recalls for mode in result.modes.values()):
+    if result.without_positives and scored:
         lines.append(
             f"{result.without_positives:,} queries without positives:"
             f" {protocol['queries_without_positives']}"
@@ -41,9 +42,14 @@ def _set(result: EvaluationResult) -> str:
     return "\n".join(lines)
 
 
+def _scored(result: EvaluationResult) -> bool:
+    """Return whether there was a ground truth."""
+    return any(mode.recalls for mode in result.modes.values())
+
+
 def _recalls(result: EvaluationResult) -> str:
     """Without ground truth, all that there is to say is what a place takes."""
-    scored = any(mode.recalls for mode in result.modes.values())
+    scored = _scored(result)
     ns = result.protocol["ns"] if scored else []
     head = ["%" if scored else "", *(f"R@{n}" for n in ns)]
     head += [*(["PR area", "R at P=100", "threshold"] if scored else []), "bytes/place"]
