@@ -22,6 +22,11 @@ _QUERIES = ("queries", "winter", "query")
 _SELECTION = "cleanImageNames.txt"  # the 27,592 of Nordland's frames in which the train moves
 _SPACING = 2.381  # metres a frame, in the layout with @ names: 25 m are 10 frames
 
+_BY_ORDER = (
+    "; frames belong together by their order here, and by their numbers they would not: is one"
+    " missing on each side?"
+)
+
 
 @dataclass(frozen=True)
 class FrameSet:
@@ -54,10 +59,11 @@ class FrameSet:
                 " images/test/queries, or folders summer and winter, or ref and query, there"
             )
         database_keys, query_keys = (_in_order(folder, root / _SELECTION) for folder in pair)
+        note = _BY_ORDER if _numbered_otherwise(database_keys, query_keys) else ""
         frames, query_keys = self._frames(root, database_keys, query_keys)
         return EvaluationSet(
             name=self.name,
-            variant=self.sentence,
+            variant=self.sentence + note,
             database=FilesBelow(pair[0], database_keys),
             queries=FilesBelow(pair[1], query_keys),
             positives=[
@@ -119,6 +125,20 @@ def _numbers(name: str) -> tuple[list[float], str]:
     except DatasetError:
         return [float(digits) for digits in re.findall(r"\d+", base)], name
     return [said.easting, said.northing], name
+
+
+def _numbered_otherwise(database: list[str], queries: list[str]) -> bool:
+    """Return whether frames at one place of the order are not always equally far in their numbers.
+
+    Sides of different lengths do not belong together by their order alone.
+    """
+    if len(database) != len(queries):
+        return False
+    steps = set()
+    for names in zip(database, queries, strict=True):
+        here, there = (_numbers(name)[0] for name in names)
+        steps.add(tuple(round(b - a, 2) for a, b in zip(here, there, strict=False)))
+    return len(steps) > 1
 
 
 def _frames_rule(tolerance: int) -> str:

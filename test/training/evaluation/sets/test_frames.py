@@ -71,6 +71,18 @@ def test_nordland_c_is_the_same_frame_within_two(tmp_path: Path) -> None:
     assert found.rule == "2 frames"
 
 
+def test_a_frame_that_is_missing_on_each_side_is_noted(tmp_path: Path) -> None:
+    """Between the two gaps, the frames of one order are not those of one number."""
+    frames(tmp_path / "summer", range(12))
+    frames(tmp_path / "winter", range(12))
+    for set_name in ("nordland-a", "sped"):
+        assert "missing" not in load_set(set_name, tmp_path).variant
+    (tmp_path / "summer" / "0000003.jpg").unlink()
+    (tmp_path / "winter" / "0000007.jpg").unlink()
+    for set_name in ("nordland-a", "sped"):
+        assert "is one missing on each side?" in load_set(set_name, tmp_path).variant
+
+
 def test_frames_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     """Numbers without zeros before them: as text, 100 comes before 20."""
     for layout, name in (("numbers", "{}.jpg"), ("positions", "@0@{:.1f}@@@@@x@@@@@@@@.jpg")):
