@@ -2,6 +2,7 @@
 
 from training.batches.dataset import PlaceBatch, PlaceDataset
 from training.batches.loader import make_loader, worker_death
+from training.batches.pixels import normalised
 from training.batches.sampler import PlaceRequest, PlaceSampler
 from training.batches.settings import BatchSettings
 
@@ -12,5 +13,6 @@ __all__ = [
     "PlaceRequest",
     "PlaceSampler",
     "make_loader",
+    "normalised",
     "worker_death",
 ]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from training.batches.pixels import Augmentation, normalised
+from training.batches.pixels import Augmentation, stacked
 from training.batches.sampler import PlaceRequest
 from training.batches.settings import BatchSettings
 from training.errors import UndecodableImageError
@@ -25,7 +25,7 @@ _SUBSTITUTES = 100  # other places tried where none of a batch can be read
 class PlaceBatch(NamedTuple):
     """Images of some places; those of one place are neighbours.
 
-    images: [P * K, 3, H, W] float32, normalised.
+    images: [P * K, 3, H, W] uint8, RGB; `normalised` makes of them what the network reads.
     labels: [P * K] int64, numbers of the places.
     paths: of the images, P * K.
     undecodable: (path, reason) of images that cannot be decoded, each once. Others of the same
@@ -64,7 +64,7 @@ class PlaceDataset(Dataset[PlaceBatch]):
             places += islice(filter(_decoded, self._substitutes(requests, undecodable)), 1)
         images = [image for place in places for image in place.images]
         height, width = self._settings.size
-        pixels = normalised(images) if images else torch.empty(0, 3, height, width)
+        pixels = stacked(images) if images else torch.empty(0, 3, height, width, dtype=torch.uint8)
         labels = [place.number for place in places for _ in place.paths]
         paths = [path for place in places for path in place.paths]
         return PlaceBatch(pixels, torch.tensor(labels, dtype=torch.int64), paths, undecodable)

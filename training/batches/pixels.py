@@ -41,9 +41,16 @@ class Augmentation:
             return np.asarray(self._randaugment(image))
 
 
-def normalised(images: Sequence[NDArray[np.uint8]]) -> Tensor:
-    """N images, RGB uint8 [H, W, 3], to [N, 3, H, W] float32 with ImageNet's mean and deviation."""
-    pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
-    mean = torch.tensor(Preprocessing.mean).view(3, 1, 1) * 255.0
-    std = torch.tensor(Preprocessing.std).view(3, 1, 1) * 255.0
-    return pixels.to(torch.float32, memory_format=torch.contiguous_format).sub_(mean).div_(std)
+def stacked(images: Sequence[NDArray[np.uint8]]) -> Tensor:
+    """Put N images, RGB uint8 [H, W, 3], into one tensor [N, 3, H, W] uint8."""
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
+
+
+def normalised(images: Tensor) -> Tensor:
+    """[N, 3, H, W] uint8 to float32 with ImageNet's mean and deviation, on the same device.
+
+    Not where images are read: a quarter of the bytes goes from process to process and to the GPU.
+    """
+    mean = torch.tensor(Preprocessing.mean, device=images.device).view(3, 1, 1) * 255.0
+    std = torch.tensor(Preprocessing.std, device=images.device).view(3, 1, 1) * 255.0
+    return images.to(torch.float32).sub_(mean).div_(std)

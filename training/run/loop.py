@@ -18,7 +18,7 @@ from torch.optim.lr_scheduler import StepLR
 from tqdm import tqdm
 
 from selavpr_core.model import SelaVPR
-from training.batches import PlaceBatch
+from training.batches import PlaceBatch, normalised
 from training.errors import TrainingError
 from training.evaluation.evaluation_set import EvaluationSet
 from training.index import PlaceIndex
@@ -229,7 +229,7 @@ class Loop:
         position = self.position
         step = position.step + 1
         self.undecodable.add(batch.undecodable)
-        images = batch.images.to(self._fabric.device, non_blocking=True)
+        images = normalised(batch.images.to(self._fabric.device, non_blocking=True))
         labels = batch.labels.to(self._fabric.device, non_blocking=True)
         _seed(self._config.seed, step, self._fabric.global_rank + 1)
         output = self._network(images, self._trained)

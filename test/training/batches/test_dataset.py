@@ -7,7 +7,7 @@ import torch
 
 from test.training.batches.conftest import IMAGES
 from training.batches import BatchSettings, PlaceBatch, PlaceDataset, PlaceRequest
-from training.batches.pixels import Augmentation, normalised
+from training.batches.pixels import Augmentation, stacked
 from training.images import read_rgb
 from training.index import PlaceIndex
 
@@ -33,7 +33,7 @@ def test_a_batch_holds_random_images_of_its_places(
 ) -> None:
     batch = PlaceDataset(index, settings)[REQUESTS]
     assert batch.images.shape == (12, 3, 20, 30)
-    assert batch.images.dtype == torch.float32
+    assert batch.images.dtype == torch.uint8
     assert batch.labels.dtype == torch.int64
     assert batch.labels.tolist() == [7] * 4 + [2] * 4 + [9] * 4
     assert batch.undecodable == []
@@ -54,7 +54,7 @@ def test_without_augmentation_the_pixels_are_those_of_the_files(
     plain = BatchSettings(places=3, size=settings.size, randaugment=0)
     batch = PlaceDataset(index, plain)[REQUESTS]
     squash = Augmentation(settings.size, 0)
-    expected = normalised([squash(read_rgb(Path(path)), 0) for path in batch.paths])
+    expected = stacked([squash(read_rgb(Path(path)), 0) for path in batch.paths])
     assert torch.equal(batch.images, expected)
 
 
@@ -140,6 +140,7 @@ def test_a_group_that_is_gone_leaves_an_empty_batch_that_names_its_images(
     spoilt = {path for place in range(5, 10) for path in spoil(images_of(index, place))}
     batch = PlaceDataset(index, settings)[REQUESTS[:1]]
     assert batch.images.shape == (0, 3, 20, 30)
+    assert batch.images.dtype == torch.uint8
     assert (batch.labels.tolist(), batch.paths) == ([], [])
     assert sorted(path for path, _ in batch.undecodable) == sorted(spoilt)
 

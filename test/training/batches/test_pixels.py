@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from selavpr_core.preprocessing import Preprocessing
-from training.batches.pixels import Augmentation, normalised
+from training.batches.pixels import Augmentation, normalised, stacked
 
 RGB = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
 
@@ -32,7 +32,16 @@ def test_the_seed_alone_decides_and_the_global_generator_is_left_alone() -> None
 
 def test_normalisation_is_that_of_the_evaluation() -> None:
     images = [RGB[:28, :42], RGB[10:38, 20:62]]
-    result = normalised(images)
+    pixels = stacked(images)
+    assert pixels.dtype == torch.uint8
+    assert pixels.is_contiguous()
+    result = normalised(pixels)
     expected = Preprocessing(size=(28, 42))(torch.from_numpy(np.stack(images)))
-    assert result.is_contiguous()
     torch.testing.assert_close(result, expected, rtol=0, atol=1e-6)
+    # Bit for bit what was trained with before batches were bytes.
+    mean, std = (
+        np.float32(c)[:, None, None] * 255 for c in (Preprocessing.mean, Preprocessing.std)
+    )
+    before = (np.stack(images).transpose(0, 3, 1, 2).astype(np.float32) - mean) / std
+    assert np.array_equal(result.numpy(), before)
+    assert pixels.dtype == torch.uint8  # the batch is left as it was
