@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from training.run.config import Config, changed_keys, load_config
 class RunFolder:
     """runs/NAME: config.yaml, versions.json, last.ckpt, best.safetensors, metrics and lists.
 
+    `lock` belongs to the process that trains: it is empty, and stays when the run has ended.
+
     path: of the folder.
     """
 
@@ -29,15 +33,13 @@ class RunFolder:
         self.summary = path / "summary.json"
         self.undecodable = path / "undecodable.txt"
         self.nan_batch = path / "nan_batch.txt"
+        self.lock = path / "lock"
 
     def check(self, config: Config, resume: bool) -> None:
         """Raise TrainingError unless the folder is free, or holds the same run to be resumed."""
         if not resume:
-            if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-                raise TrainingError(
-                    f"{self.path} exists already: continue it with --resume, choose another name "
-                    "(name=...), or remove it"
-                )
+            if self.path.exists() and (not self.path.is_dir() or self._in_use()):
+                raise self._exists_already()
             return
         if not self.config.is_file():
             raise TrainingError(f"there is no run {self.path} to resume: leave out --resume")
@@ -48,14 +50,46 @@ class RunFolder:
                 f"with its own configuration ({self.config}), or start a new run"
             )
 
-    def make(self, config: Config, versions: Mapping[str, str | None]) -> None:
-        """Make the folder, and write the configuration and the versions, anew when resuming."""
-        try:
+    def _in_use(self) -> bool:
+        return any(path != self.lock for path in self.path.iterdir())
+
+    def _exists_already(self) -> TrainingError:
+        return TrainingError(
+            f"{self.path} exists already: continue it with --resume, choose another name "
+            "(name=...), or remove it"
+        )
+
+    def take(self, resume: bool) -> None:
+        """Make the folder, and keep other processes from it until this one ends or is killed.
+
+        Raises TrainingError where another trains in it, or has done so since `check`.
+        """
+        with self._named_errors():
             self.path.mkdir(parents=True, exist_ok=True)
-            write_text(self.config, config.to_yaml())
-            write_text(self.path / "versions.json", json.dumps(dict(versions), indent=2) + "\n")
+            self._lock = self.lock.open("w")
+            try:
+                # Not flock: processes that read images would inherit it, and outlive this one.
+                fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError) as error:  # POSIX allows either
+                raise TrainingError(
+                    f"another process trains in {self.path}: wait for its end, or choose another "
+                    "name (name=...)"
+                ) from error
+            if not resume and self._in_use():
+                raise self._exists_already()
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise TrainingError(f"{self.path} cannot be written: {error.strerror}") from error
+
+    def describe(self, config: Config, versions: Mapping[str, str | None]) -> None:
+        """Write the configuration and the versions, anew when resuming."""
+        with self._named_errors():
+            write_text(self.config, config.to_yaml())
+            write_text(self.path / "versions.json", json.dumps(dict(versions), indent=2) + "\n")
 
     def save_weights(self, model: SelaVPR) -> str:
         """Replace best.safetensors, durably and at once; return the fingerprint.

@@ -41,11 +41,17 @@ def train(config: Config, resume: bool = False) -> Path:
     model = starting_network(config.model, config.seed)
     fabric.launch()
     loop = Loop(config, fabric, folder, index, model, evaluation_set)
+    lead_does(fabric, lambda: folder.take(resume))
     if resume and folder.checkpoint.is_file():
         loop.restore()
-    lead_does(fabric, lambda: folder.make(config, versions(fabric.device)))
+    lead_does(fabric, lambda: folder.describe(config, versions(fabric.device)))
     try:
         loop.run()
+        if fabric.is_global_zero:
+            folder.write_summary(_summary(config, folder, loop, fabric))
+    except OSError as error:
+        what = error.filename or folder.path
+        raise TrainingError(f"the run cannot go on: {what}: {error.strerror or error}") from error
     except RuntimeError as error:
         if death := worker_death(error):
             raise death from error
@@ -54,8 +60,6 @@ def train(config: Config, resume: bool = False) -> Path:
                 "the GPU's memory is too small for this batch: use fewer data.places, or more GPUs"
             ) from error
         raise
-    if fabric.is_global_zero:
-        folder.write_summary(_summary(config, folder, loop, fabric))
     return folder.weights
 
 
