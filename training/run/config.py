@@ -116,7 +116,8 @@ class LossConfig(_Section):
     """The losses; the float branch has the multi-similarity loss alone.
 
     hashing: the hash branch's method: "selavpr++", "direct", "lc", "sc" or "ste".
-    weight: of the similarity-constrained term. pair_fraction: share of its pairs that is used.
+    weight: of the constraint, where the method has one. pair_fraction: share of the pairs that it
+        looks at.
     """
 
     hashing: Literal["selavpr++", "direct", "lc", "sc", "ste"] = "selavpr++"
@@ -319,6 +320,16 @@ def _keys(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
         for kind in (field.annotation, *get_args(field.annotation)):
             if isinstance(kind, type) and issubclass(kind, BaseModel):
                 yield from _keys(kind, f"{prefix}{name}.")
+
+
+def leaves(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the dotted name and the value of every key that is no section."""
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            yield from leaves(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
 
 
 def changed_keys(saved: Config, now: Config) -> list[str]:

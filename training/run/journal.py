@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lightning.fabric.loggers import TensorBoardLogger
+from torch.utils.tensorboard.summary import hparams
 
+from training.run.config import Config, leaves
 from training.run.folder import RunFolder, write_text
 
 
@@ -26,6 +28,16 @@ class Journal:
         self._tensorboard = TensorBoardLogger(
             folder.path, name="tensorboard", version="", purge_step=step + 1
         )
+
+    def describe(self, config: Config) -> None:
+        """Let TensorBoard show the configuration, and compare runs by it."""
+        values = {
+            key: value if isinstance(value, (bool, int, float)) else str(value)
+            for key, value in leaves(config)
+        }
+        metrics = dict.fromkeys(("epoch_loss", "recall@1", "recall@5"))  # as `note` gets them
+        for summary in hparams(values, metrics):
+            self._tensorboard.experiment._get_file_writer().add_summary(summary)
 
     def note(self, step: int, epoch: int, values: Mapping[str, float]) -> None:
         """Write values of a step; epoch from 1."""

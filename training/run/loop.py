@@ -153,8 +153,10 @@ class Loop:
         Raises Stopped when a signal ended it, TrainingError for a loss that is not finite.
         """
         trainer, position = self._config.trainer, self.position
-        self._journal = Journal(self._folder, position.step) if self._leads else None
+        self._journal = None
         if self._leads:
+            self._journal = Journal(self._folder, position.step)
+            self._journal.describe(self._config)
             self._introduce()
         try:
             with StopRequest() as stop:
@@ -181,6 +183,8 @@ class Loop:
             f"parameters in {chosen_precision(self._config.trainer)} on "
             f"{self._fabric.world_size} x {self._fabric.device.type}"
         )
+        if self._evaluation_set is None:
+            _say("no validation set: every epoch replaces best.safetensors, and none ends the run")
         if position.step:
             _say(f"goes on at step {position.step:,}, in epoch {position.epoch + 1}")
 
@@ -221,9 +225,21 @@ class Loop:
                     break
 
     def _shown(self) -> str:
-        """Return the epoch's mean loss so far, and how many images could not be decoded."""
-        shown = f"loss {self.position.loss_sum / self.position.loss_count:.4f}"
-        return f"{shown}, {len(self.undecodable)} undecodable" if self.undecodable else shown
+        """Return the epoch's mean loss so far, its learning rate, and what else there is to know.
+
+        That is the best R@1 so far, and how many images could not be decoded.
+        """
+        position, best = self.position, self.best
+        shown = [f"loss {position.loss_sum / position.loss_count:.4f}", f"rate {self._rate():.1e}"]
+        if best.recalls:
+            shown.append(f"R@1 {100 * best.recalls[1]:.1f} % in epoch {best.epoch}")
+        if self.undecodable:
+            shown.append(f"{len(self.undecodable)} undecodable")
+        return ", ".join(shown)
+
+    def _rate(self) -> float:
+        rate: float = self._optimizer.param_groups[0]["lr"]
+        return rate
 
     def _step(self, batch: PlaceBatch) -> None:
         position = self.position
@@ -239,8 +255,8 @@ class Loop:
         self._stepper.zero_grad(set_to_none=True)
         self._fabric.backward(terms.total)
         self._stepper.step()
-        rate = self._optimizer.param_groups[0]["lr"]
-        self._unread.append(_Unread(step, batch.paths, rate, terms.total.detach(), terms.parts))
+        total = terms.total.detach()
+        self._unread.append(_Unread(step, batch.paths, self._rate(), total, terms.parts))
         position.step = step
         position.batch += 1
         self._uncounted += len(batch.paths)
@@ -270,8 +286,8 @@ class Loop:
             self._folder.write_nan_batch(step, gathered)
         raise TrainingError(
             f"{what} of step {step} is not finite: its images are listed in "
-            f"{self._folder.nan_batch}, the checkpoint before it is kept; try a smaller "
-            "optimizer.learning_rate, or trainer.precision=bf16-mixed or 32"
+            f"{self._folder.nan_batch}; start another run with a smaller optimizer.learning_rate, "
+            "or with trainer.precision=bf16-mixed or 32"
         )
 
     def _save(self) -> None:

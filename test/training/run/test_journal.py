@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from training.run.config import Config
 from training.run.folder import RunFolder
 from training.run.journal import Journal, Undecodable
 
@@ -56,3 +57,21 @@ def test_undecodable_images_are_listed_once_and_survive_a_resume(tmp_path: Path)
     again = Undecodable(path)
     again.add([("c.jpg", "there is no such file")])
     assert len(again) == 3
+
+
+def test_tensorboard_knows_the_configuration(folder: RunFolder) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+    config = Config.model_validate({"name": "run", "data": {"index": "unified"}})
+    journal = Journal(folder, step=0)
+    journal.describe(config)
+    journal.close()
+    events = EventAccumulator(str(folder.path / "tensorboard")).Reload()
+    content = events.PluginTagToContent("hparams")["_hparams_/session_start_info"]
+    told = HParamsPluginData.FromString(content).session_start_info.hparams
+    assert told["optimizer.learning_rate"].number_value == 4e-4
+    assert told["model.preset"].string_value == "base"
+    assert told["trainer.max_steps"].string_value == "None"
+    assert "data.index" in told
+    assert not events.Tags()["scalars"]  # nothing was measured yet

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,6 +23,7 @@ from training.evaluation.validation import validation_recalls
 from training.run import loop
 from training.run.checkpoint import read_checkpoint
 from training.run.config import Config, load_config
+from training.run.journal import Journal
 from training.run.loop import Loop
 from training.run.network import starting_network
 from training.run.stopping import Stopped
@@ -84,8 +87,9 @@ def test_a_run_leaves_what_it_promises(
     told = capfd.readouterr()
     assert told.out == ""
     shown = [line.split("\r")[-1].strip() for line in told.err.rstrip().split("\n")]
-    beginnings = ("run: 72 images of 24 places, 4 batches", "epoch 1/2: loss", "epoch 2/2: loss")
-    assert [s.startswith(b) for s, b in zip(shown, beginnings, strict=True)] == [True] * 3
+    beginnings = ("run: 72 images of 24 places, 4 batches", "no validation set: every epoch")
+    beginnings += ("epoch 1/2: loss", "epoch 2/2: loss")
+    assert [s.startswith(b) for s, b in zip(shown, beginnings, strict=True)] == [True] * 4
     assert "the backbone has random weights" in caplog.text
 
 
@@ -400,6 +404,38 @@ def test_a_loss_that_is_not_finite_stops_with_the_images(
     kept = read_checkpoint(config.folder / "last.ckpt")
     assert kept["position"]["step"] == 4
     assert all(tensor.isfinite().all() for tensor in kept["model"].values())
+
+
+def test_a_full_disk_ends_a_run_in_one_line(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Journal, "flush", full)
+    with pytest.raises(TrainingError, match=r"runs/run: No space left on device$"):
+        train(configure())
+
+
+def test_the_bar_shows_loss_rate_and_the_best_recall(
+    configure: Configure,
+    scored: Callable[[Sequence[float]], Scores],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scored([0.5, 0.25, 0.1])
+    shown: list[str] = []
+    original = Loop._shown
+
+    def showing(self: Loop) -> str:
+        shown.append(original(self))
+        return shown[-1]
+
+    monkeypatch.setattr(Loop, "_shown", showing)
+    config = configure(VALIDATED, "trainer.epochs=3", "optimizer.halve_every=2")
+    train(config)
+    first, _, third = (losses(config)[start : start + 4] for start in (0, 4, 8))
+    assert shown[0] == f"loss {first[0]:.4f}, rate 4.0e-04"
+    assert shown[11] == f"loss {sum(third) / 4:.4f}, rate 2.0e-04, R@1 25.0 % in epoch 1"
 
 
 def test_a_broken_weight_is_never_saved(
