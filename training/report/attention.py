@@ -19,7 +19,7 @@ from selavpr_core.model.heads import GeMHead
 from selavpr_core.model.settings import SIDE_ADAPTERS
 from selavpr_core.preprocessing import Preprocessing
 from training.errors import UndecodableImageError
-from training.images import read_rgb
+from training.evaluation.reading import read_query
 from training.report.thumbnails import Picture, fitted, picture
 
 _WIDTH, _HEIGHT = 320, 240
@@ -54,12 +54,17 @@ class Attention:
 
 
 def draw_attention(
-    model: SelaVPR, images: Sequence[Path], queries: Sequence[int]
+    model: SelaVPR,
+    images: Sequence[Path],
+    queries: Sequence[int],
+    shorter_side: int | None = None,
 ) -> Attention | None:
     """Draw, for some of the images, what each location adds to the descriptor.
 
     images: files of all queries. queries: numbers of those to draw; one that cannot be read is
-    left out. None where none is left. The model computes on the device it is on, in eval mode, an
+    left out. shorter_side: as the evaluation reduced them, see `read_query`.
+
+    None where none is left. The model computes on the device it is on, in eval mode, an
     image at a time; its mode is left as it was.
     """
     preprocess = Preprocessing(size=model.settings.input_size)
@@ -71,7 +76,7 @@ def draw_attention(
         # No bar where stderr is no terminal.
         for query in tqdm(queries, "attention maps", leave=False, unit="image", disable=None):
             try:
-                pixels = read_rgb(images[query])
+                pixels = read_query(images[query], shorter_side)
             except UndecodableImageError:
                 continue
             batch = preprocess(torch.from_numpy(pixels).to(device)[None])

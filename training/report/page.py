@@ -234,4 +234,4 @@ def _attention(
     if not chosen:
         count = len(evaluation_set.queries)
         chosen = np.unique(np.linspace(0, count - 1, min(count, _ATTENTION)).astype(int)).tolist()
-    return draw_attention(model, evaluation_set.queries, chosen)
+    return draw_attention(model, evaluation_set.queries, chosen, evaluation_set.query_shorter_side)

@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional
 
 from selavpr_core.model import SelaVPR, preset_settings
+from selavpr_core.preprocessing import Preprocessing
 from test.training.report.sample import DAMAGED
 from training.evaluation.evaluation_set import EvaluationSet
 from training.report.attention import draw_attention, gem_shares, shares
@@ -43,6 +44,23 @@ def test_shares_are_the_sensitivity_of_the_pooled_length_to_each_location() -> N
                 relative = (more - less) / (2 * step) / squared_length(image, (row, column), 1)
                 expected = 12 * relative / 2
                 assert float(found[image, row, column]) == pytest.approx(expected, abs=1e-4)
+
+
+def test_maps_are_of_what_the_evaluation_described(
+    tiny: SelaVPR, evaluation_set: EvaluationSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tokyo24/7's queries are reduced before the network sees them."""
+    sizes = []
+
+    def watched(self: Preprocessing, images: torch.Tensor) -> torch.Tensor:
+        sizes.append(tuple(images.shape[1:3]))
+        return call(self, images)
+
+    call = Preprocessing.__call__
+    monkeypatch.setattr(Preprocessing, "__call__", watched)
+    draw_attention(tiny, evaluation_set.queries, [0])
+    draw_attention(tiny, evaluation_set.queries, [0], shorter_side=36)
+    assert sizes == [(72, 96), (36, 48)]
 
 
 def test_equal_locations_have_even_shares() -> None:
