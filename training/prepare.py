@@ -22,6 +22,7 @@ from training.errors import ConfigError, DatasetError
 from training.index.build import BuildSettings, Dataset, build_index
 from training.index.checking import LEVELS
 from training.index.division import PUBLISHED, Division, OwnPlaces, with_settings
+from training.index.manifest import REPORT_JSON, REPORT_TEXT
 from training.index.report import DatasetReport, table
 
 _SETTINGS = """\
@@ -52,6 +53,8 @@ def main(argv: Sequence[str]) -> None:
     else:
         print(table(reports))
         print(f"index: {options.output}")
+        if any(report.total().faulty for report in reports):
+            print(f"faulty images and entries, one by one: {options.output / REPORT_TEXT}")
 
 
 def _parser() -> Parser:
@@ -250,6 +253,7 @@ def _summary(reports: Sequence[DatasetReport], output: Path) -> dict[str, object
     totals = [report.total() for report in reports]
     return {
         "index": str(output),
+        "report": str(output / REPORT_JSON),
         "images": sum(total.images for total in totals),
         "places": sum(total.places for total in totals),
         "groups": sum(total.groups for total in totals),

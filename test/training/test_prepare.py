@@ -210,7 +210,12 @@ def test_missing_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "gsv-cities: 1 of 12 images are missing or damaged (8.3%), and 1.0% may be" in line
     assert str(tmp_path / "index.report.txt") in line
     assert prepare(*options, "--max-missing", "10%") == 0
-    assert "1 faulty: missing" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "1 faulty: missing" in printed
+    assert f"one by one: {tmp_path / 'index' / 'report.txt'}" in printed
+    assert prepare(*options, "--max-missing", "10%", "--json") == 0
+    report = json.loads(Path(json.loads(capsys.readouterr().out)["report"]).read_text())
+    assert [fault["reason"] for fault in report["faulty"]] == ["missing"]
     assert PlaceIndex.load(tmp_path / "index").images == 8
 
 
