@@ -10,15 +10,17 @@ from typing import Any
 
 from selavpr_core.errors import SelaVPRError
 from training.command import Parser, run
-from training.run.config import load_config
 from training.run.stopping import Stopped
 
 
 def main(arguments: Sequence[str]) -> None:
     """Train what the command line asks for and print what came of it."""
     options = _parser().parse_intermixed_args(arguments)
+    # After the command line was found to be good: torch takes seconds to import,
+    from training.run.config import load_config
+
     config = load_config(options.config, options.overrides)
-    # After the configuration was found to be good: Lightning takes seconds to import.
+    # and after the configuration was: so does Lightning.
     from training.run.ranks import is_lead
     from training.run.training import read_summary, train
 

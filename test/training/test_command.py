@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -70,3 +72,23 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
     assert process.stderr.read() == b""
     assert process.wait(30) == 0
     process.stderr.close()
+
+
+@pytest.mark.parametrize("command", ["prepare", "train", "evaluate"])
+def test_help_is_quick_and_the_same_on_every_machine(tmp_path: Path, command: str) -> None:
+    """torch, which takes seconds to import, is not needed for it."""
+    program = (
+        f"import sys; from training.{command} import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: print('torch' in sys.modules)"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert printed.startswith("usage: python -m training.")
+    assert printed.endswith("False\n")
+    assert str(tmp_path) not in printed

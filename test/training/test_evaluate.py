@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -152,25 +149,6 @@ def test_predictions_of_the_challenge(
         assert all(key.rsplit("-", 1)[1] in ("db0", "db1", "db2") for key in first[1:])
         assert second == ["miami-qFar"]  # could not be read
         assert f"written: msls-challenge_{mode}.txt" in printed
-
-
-def test_help_is_quick_and_the_same_on_every_machine(tmp_path: Path) -> None:
-    """torch, which takes seconds to import, is not needed for it."""
-    program = (
-        "import sys; from training.evaluate import main\n"
-        "try: main(['--help'])\n"
-        "except SystemExit: print('torch' in sys.modules)"
-    )
-    printed = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    assert printed.endswith("False\n")
-    assert "~/.cache/selavpr" in printed
-    assert str(tmp_path) not in printed
 
 
 @pytest.mark.parametrize("option", ["--report", "--predictions"])
