@@ -22,6 +22,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,10 +32,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 from tqdm import tqdm
 
+# Run by its path, this file would be found where the package `training` is looked for.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from selavpr_core.model import PRESETS, SelaVPR
+from training.batches import normalised
 from training.command import Parser, run
 from training.errors import TrainingError
 from training.losses import float_loss, hash_loss
+from training.run.kernels import choose_kernels
 from training.strategies import Branch, build_model, prepare_for_training, set_training_mode
 
 LEARNING_RATE = 4e-4
@@ -125,9 +131,9 @@ class Step:
         self.parameters = prepare_for_training(model, case.strategy, case.train)
         set_training_mode(model, case.strategy, case.train)
         self.model = model
-        self.optimizer = torch.optim.Adam(self.parameters, lr=LEARNING_RATE)
         self.losses = {"float": float_loss(), "hash": hash_loss()}
         device = images.device.type
+        self.optimizer = torch.optim.Adam(self.parameters, lr=LEARNING_RATE, fused=device == "cuda")
         self.half = torch.float16 if device == "cuda" else torch.bfloat16
         self.scaler = torch.amp.GradScaler(device, enabled=device == "cuda")
 
@@ -135,7 +141,7 @@ class Step:
         """Train one step; `between` is called after the forward pass and the loss."""
         self.optimizer.zero_grad(set_to_none=True)
         with torch.autocast(self.images.device.type, self.half):
-            output = self.model(self.images, branches=self.case.train)
+            output = self.model(normalised(self.images), branches=self.case.train)
         vectors = {"float": output.descriptor, "hash": output.hash}
         losses = [self.losses[name](vectors[name], self.labels).total for name in self.case.train]
         loss = torch.stack(losses).sum()
@@ -160,9 +166,8 @@ def measure(case: Case, options: argparse.Namespace, device: torch.device) -> Fi
     """Train some steps of a case and return its figures; running out of memory is a figure too."""
     places, images_each = options.batch
     generator = torch.Generator().manual_seed(0)
-    images = torch.randn(
-        places * images_each, 3, options.size, options.size, generator=generator
-    ).to(device)
+    shape = (places * images_each, 3, options.size, options.size)
+    images = torch.randint(256, shape, dtype=torch.uint8, generator=generator).to(device)
     labels = torch.arange(places, device=device).repeat_interleave(images_each)
     figures = Figures()
     try:
@@ -362,6 +367,8 @@ def main(argv: Sequence[str]) -> None:
     if not wanted:
         raise TrainingError(f"no strategy of {', '.join(options.strategies)} to measure")
     device = torch.device(options.device)
+    if device.type == "cuda":
+        choose_kernels("16-mixed")
     rows = []
     progress = tqdm(wanted, "training", leave=False, disable=None)
     for case in progress:

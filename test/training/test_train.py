@@ -102,11 +102,12 @@ def test_killed_and_resumed_is_bit_for_bit_what_never_stopped(
     beginnings = (
         "WARNING: the backbone has random",
         "killed: 72 images",
+        "no validation set: every epoch",
         "goes on at step 10",
         "epoch 3/3: loss",
     )
-    assert len(shown) == 4, done.stderr
-    assert [line.startswith(b) for line, b in zip(shown, beginnings, strict=True)] == [True] * 4
+    assert len(shown) == 5, done.stderr
+    assert [line.startswith(b) for line, b in zip(shown, beginnings, strict=True)] == [True] * 5
 
 
 def test_two_processes_train_as_one(config_file: Path, tmp_path: Path) -> None:  # noqa: F811

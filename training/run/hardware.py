@@ -16,6 +16,7 @@ from lightning.fabric.strategies import DDPStrategy
 
 from training.errors import TrainingError
 from training.run.config import TrainerConfig
+from training.run.kernels import choose_kernels
 
 # While one rank validates the others wait for it: longer than the half hour that is the default.
 _PATIENCE = timedelta(hours=6)
@@ -35,10 +36,7 @@ def make_fabric(config: TrainerConfig) -> Fabric:
         Precision() if precision == "32" else MixedPrecision(precision, "cuda" if on_gpu else "cpu")  # type: ignore[arg-type]
     )
     if on_gpu:
-        torch.backends.cudnn.benchmark = True  # all batches of a run have the same size
-        if precision != "32":
-            # What autocast leaves in float32 (norms, heads) may use TF32, as exact as float16.
-            torch.set_float32_matmul_precision("high")
+        choose_kernels(precision)
     strategy: Any = "auto"
     if devices * config.nodes > 1:
         # With SyncBatchNorm, which is for GPUs alone, the statistics agree by themselves.

@@ -245,10 +245,11 @@ class Loop:
         position = self.position
         step = position.step + 1
         self.undecodable.add(batch.undecodable)
-        images = normalised(batch.images.to(self._fabric.device, non_blocking=True))
+        images = batch.images.to(self._fabric.device, non_blocking=True)
         labels = batch.labels.to(self._fabric.device, non_blocking=True)
         _seed(self._config.seed, step, self._fabric.global_rank + 1)
-        output = self._network(images, self._trained)
+        # Without a name for them, the floats are gone before the backward pass.
+        output = self._network(normalised(images), self._trained)
         # The same for all ranks, which must draw the same pairs of the common batch.
         _seed(self._config.seed, step, 0)
         terms = self._objective(output, labels)
