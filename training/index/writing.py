@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from selavpr_core.place_map.lock import LOCK_NAME, lock_folder, unlock
 from training.errors import DatasetError
 from training.index.manifest import MANIFEST, SCHEMA, TABLE, Group, Manifest, file_fingerprint
 
@@ -67,6 +68,7 @@ def replaced_folder(output: Path) -> Iterator[Path]:
     Raises:
         DatasetError: the output is something other than an index or an empty folder, or it cannot
             be written.
+        MapError: another process is writing the same output.
     """
     output = Path(os.path.abspath(output))
     if output.exists() and not (output / MANIFEST).is_file() and not _is_empty_folder(output):
@@ -75,23 +77,38 @@ def replaced_folder(output: Path) -> Iterator[Path]:
     former = output.with_name(f"{output.name}.former")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
+        aside.mkdir(exist_ok=True)
+        lock = lock_folder(aside)
+    except OSError as error:
+        raise DatasetError(f"the index {output} cannot be written: {error}") from error
+    try:
         if former.exists() and not output.exists():  # stopped between the two renames
             former.rename(output)
-        for left in (aside, former):
-            shutil.rmtree(left, ignore_errors=True)
-        aside.mkdir()
+        shutil.rmtree(former, ignore_errors=True)
+        _clear(aside)
         yield aside
         for file in aside.iterdir():
             _sync(file)
         if output.exists():
             output.rename(former)
         aside.rename(output)
+        (output / LOCK_NAME).unlink()  # not before: nobody else may take what has that name
         _sync(output.parent)
         shutil.rmtree(former, ignore_errors=True)
     except OSError as error:
         raise DatasetError(f"the index {output} cannot be written: {error}") from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+        unlock(lock)
+
+
+def _clear(folder: Path) -> None:
+    """Remove what a run that was killed left in a folder, but for the lock."""
+    for left in folder.iterdir():
+        if left.is_dir():
+            shutil.rmtree(left)
+        elif left.name != LOCK_NAME:
+            left.unlink()
 
 
 def _is_empty_folder(path: Path) -> bool:

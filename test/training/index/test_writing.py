@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from selavpr_core.errors import MapError
 from training.errors import DatasetError
 from training.index import PlaceIndex, Row, write_index
 from training.index.manifest import MANIFEST, SCHEMA, TABLE, Manifest
@@ -97,6 +98,17 @@ def test_what_a_killed_run_left_is_cleared(tmp_path: Path) -> None:
     (tmp_path / ".index.partial" / "half").touch()
     write_index(tmp_path / "index", rows(), {"mine": tmp_path})
     assert [path.name for path in tmp_path.iterdir()] == ["index"]
+
+
+def test_two_runs_do_not_write_one_index(tmp_path: Path) -> None:
+    with replaced_folder(tmp_path / "index") as aside:
+        (aside / MANIFEST).write_text("{}")
+        with pytest.raises(MapError, match="another program is writing to"):
+            write_index(tmp_path / "index", rows(), {"mine": tmp_path})
+        assert (aside / MANIFEST).is_file()
+    assert [path.name for path in (tmp_path / "index").iterdir()] == [MANIFEST]
+    write_index(tmp_path / "index", rows(), {"mine": tmp_path})
+    assert PlaceIndex.load(tmp_path / "index").images == 8
 
 
 def test_a_run_killed_between_its_two_renames_loses_nothing(tmp_path: Path) -> None:
