@@ -80,7 +80,7 @@ setup(
         "train": [
             "jinja2",
             "lightning>=2.4",
-            "pillow>=9.1",
+            "pillow>=9.4",
             "pyarrow>=14",
             "pydantic>=2.5",
             "pytorch-metric-learning>=2.5",
