@@ -23,7 +23,8 @@ demo: $(READY)
 
 test: lint types
 	sh test/install_browser.sh
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n 2 --dist loadfile -m "not alone"
+	$(RUN) -m pytest -m alone
 
 lint: $(READY)
 	$(RUN) -m ruff check .

@@ -21,6 +21,10 @@ class DeviceError(SelaVPRError):
     """A device or precision that this machine cannot serve."""
 
 
+class StorageError(SelaVPRError):
+    """A folder that cannot be made, or that another program is writing to."""
+
+
 class MapError(SelaVPRError):
     """A place map that is missing, damaged, of another version or of another model."""
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from selavpr_core.errors import GeodesyError, MapError
 from selavpr_core.geodesy import Datum
-from selavpr_core.place_map.durable import publish
 from selavpr_core.place_map.tensor_file import FileDigest
+from selavpr_core.storage.durable import publish
 
 if TYPE_CHECKING:
     from selavpr_core.describer import Describer

@@ -14,13 +14,6 @@ from numpy.typing import NDArray
 
 from selavpr_core.errors import GeodesyError, MapError
 from selavpr_core.geodesy import Datum
-from selavpr_core.place_map.durable import (
-    make_folder,
-    publish,
-    sync_folder,
-    write_errors_named,
-)
-from selavpr_core.place_map.lock import LOCK_NAME, lock_folder, unlock
 from selavpr_core.place_map.manifest import (
     MANIFEST_NAME,
     Manifest,
@@ -46,6 +39,13 @@ from selavpr_core.place_map.tensor_file import (
     file_blocks,
     write_tensor_file,
 )
+from selavpr_core.place_map.write_errors import write_errors_named
+from selavpr_core.storage.durable import (
+    make_folder,
+    publish,
+    sync_folder,
+)
+from selavpr_core.storage.lock import LOCK_NAME, lock_folder, unlock
 
 _CHUNK_ROWS = 1 << 16
 

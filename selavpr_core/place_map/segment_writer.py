@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from selavpr_core.errors import MapError
-from selavpr_core.place_map.durable import write_errors_named
 from selavpr_core.place_map.manifest import ModelInfo
 from selavpr_core.place_map.segment import data_columns, thumbnail_columns
 from selavpr_core.place_map.tensor_file import Block, Tensor, file_blocks
+from selavpr_core.place_map.write_errors import write_errors_named
 
 _LENGTH_TOLERANCE = 0.01  # of a unit descriptor: float16 inference is off by less than 0.002
 

@@ -11,8 +11,6 @@ from types import TracebackType
 
 from selavpr_core.errors import MapError
 from selavpr_core.geodesy import Datum
-from selavpr_core.place_map.durable import make_folder, publish, write_errors_named
-from selavpr_core.place_map.lock import LOCK_NAME, lock_folder, unlock
 from selavpr_core.place_map.manifest import (
     MANIFEST_NAME,
     Manifest,
@@ -31,6 +29,9 @@ from selavpr_core.place_map.segment import (
 )
 from selavpr_core.place_map.segment_writer import SegmentWriter, Spools
 from selavpr_core.place_map.tensor_file import write_tensor_file
+from selavpr_core.place_map.write_errors import write_errors_named
+from selavpr_core.storage.durable import make_folder, publish
+from selavpr_core.storage.lock import LOCK_NAME, lock_folder, unlock
 
 _WORK_FOLDER = ".writing"  # everything unfinished; removed by the next writer
 

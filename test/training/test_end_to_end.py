@@ -25,6 +25,8 @@ MARGIN = 0.1
 
 Command = Callable[..., str]
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(scope="module")
 def documented(project: Path) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""What docs/training.md says holds: its commands parse, its files exist, its table is complete."""
+"""What docs/training.md and the README say of training holds: commands, files, the table of keys."""
 
 from __future__ import annotations
 
@@ -57,7 +57,14 @@ def config_of(path: Path) -> Path:
     return PROJECT / path
 
 
-@pytest.mark.parametrize("command", sorted(set(commands())))
+def commands_of_the_readme() -> list[str]:
+    text = (PROJECT / "README.md").read_text()
+    found = re.findall(r"^python -m training\..*$", text, re.MULTILINE)
+    assert len(found) >= 4
+    return found
+
+
+@pytest.mark.parametrize("command", sorted({*commands(), *commands_of_the_readme()}))
 def test_each_command_parses(command: str) -> None:
     words = shlex.split(command)
     at = words.index("-m", words.index("python") if "python" in words else 0)

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from selavpr_core.describer import Describer, Description
-from selavpr_core.place_map.durable import publish
-from selavpr_core.place_map.lock import lock_folder, unlock
+from selavpr_core.storage.durable import publish
+from selavpr_core.storage.lock import lock_folder, unlock
 from training.errors import EvaluationError
 from training.evaluation.evaluation_set import EvaluationSet
 from training.evaluation.reading import describe, stat_entry
@@ -109,7 +109,7 @@ def describe_once(
     it last wrote to the disk. The arrays are mapped from files.
 
     Raises EvaluationError where the cache cannot be written or a descriptor is zero or not finite,
-    MapError where another process is writing the same descriptions.
+    StorageError where another process is writing the same descriptions.
     """
     key = _key(describer, images, progress)
     entry = cache / key

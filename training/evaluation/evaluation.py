@@ -35,7 +35,7 @@ def evaluate(
     finds nothing and counts as failed, a database image that cannot be read is never found.
 
     Raises EvaluationError where nothing can be evaluated, or, with `strict`, an image cannot be
-    read; MapError where another process is writing the same descriptors.
+    read; StorageError where another process is writing the same descriptors.
     """
     modes, unavailable = possible_modes(describer, settings.modes)
     database, queries = (

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from selavpr_core.place_map.lock import LOCK_NAME, lock_folder, unlock
+from selavpr_core.storage.lock import LOCK_NAME, lock_folder, unlock
 from training.errors import DatasetError
 from training.index.manifest import MANIFEST, SCHEMA, TABLE, Group, Manifest, file_fingerprint
 
@@ -68,7 +68,7 @@ def replaced_folder(output: Path) -> Iterator[Path]:
     Raises:
         DatasetError: the output is something other than an index or an empty folder, or it cannot
             be written.
-        MapError: another process is writing the same output.
+        StorageError: another process is writing the same output.
     """
     output = Path(os.path.abspath(output))
     if output.exists() and not (output / MANIFEST).is_file() and not _is_empty_folder(output):

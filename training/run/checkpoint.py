@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from selavpr_core.model import SelaVPR
-from selavpr_core.place_map.durable import publish
+from selavpr_core.storage.durable import publish
 from training.errors import TrainingError
 
 _FORMAT = "selavpr training checkpoint 1"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from selavpr_core.model import SelaVPR
-from selavpr_core.place_map.durable import publish
+from selavpr_core.storage.durable import publish
 from selavpr_core.weights import native
 from training.errors import TrainingError
 from training.run.config import Config, changed_keys, load_config

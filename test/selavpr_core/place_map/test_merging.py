@@ -9,7 +9,8 @@ import pytest
 
 from selavpr_core.errors import MapError
 from selavpr_core.geodesy import Datum
-from selavpr_core.place_map import MapWriter, ModelInfo, PlaceMap, durable, merge_maps, merging
+from selavpr_core.place_map import MapWriter, ModelInfo, PlaceMap, merge_maps, merging
+from selavpr_core.storage import durable
 
 from .maps import LUND, MODEL, places, tree, write_map
 

@@ -15,7 +15,8 @@ from safetensors.numpy import load_file
 
 from selavpr_core.errors import MapError
 from selavpr_core.geodesy import Datum
-from selavpr_core.place_map import MapWriter, ModelInfo, PlaceMap, durable, read_manifest
+from selavpr_core.place_map import MapWriter, ModelInfo, PlaceMap, read_manifest
+from selavpr_core.storage import durable
 
 from .maps import LUND, MODEL, places, tree, write_map
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from selavpr_core.errors import MapError
-from selavpr_core.place_map.lock import lock_folder, unlock
+from selavpr_core.errors import StorageError
 from selavpr_core.preprocessing import Preprocessing
+from selavpr_core.storage.lock import lock_folder, unlock
 from training.errors import EvaluationError
 from training.evaluation import descriptions
 from training.evaluation.descriptions import Descriptions, ImageList, describe_once
@@ -230,7 +230,7 @@ def test_one_process_writes_at_a_time(paths: list[Path], tmp_path: Path) -> None
     partial = entry.with_name(f"{entry.name}.partial")
     partial.mkdir()
     lock = lock_folder(partial)
-    with pytest.raises(MapError, match="another program"):
+    with pytest.raises(StorageError, match="another program"):
         described(FakeDescriber(), paths, tmp_path / "cache")
     unlock(lock)
     assert len(described(FakeDescriber(), paths, tmp_path / "cache").readable) == 8

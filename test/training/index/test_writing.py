@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from selavpr_core.errors import MapError
+from selavpr_core.errors import StorageError
 from training.errors import DatasetError
 from training.index import PlaceIndex, Row, write_index
 from training.index.manifest import MANIFEST, SCHEMA, TABLE, Manifest
@@ -103,7 +103,7 @@ def test_what_a_killed_run_left_is_cleared(tmp_path: Path) -> None:
 def test_two_runs_do_not_write_one_index(tmp_path: Path) -> None:
     with replaced_folder(tmp_path / "index") as aside:
         (aside / MANIFEST).write_text("{}")
-        with pytest.raises(MapError, match="another program is writing to"):
+        with pytest.raises(StorageError, match="another program is writing to"):
             write_index(tmp_path / "index", rows(), {"mine": tmp_path})
         assert (aside / MANIFEST).is_file()
     assert [path.name for path in (tmp_path / "index").iterdir()] == [MANIFEST]

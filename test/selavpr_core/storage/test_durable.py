@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from selavpr_core.errors import MapError
-from selavpr_core.place_map import durable
+from selavpr_core.errors import StorageError
+from selavpr_core.storage import durable
 
 
 @pytest.fixture
@@ -46,15 +46,7 @@ def test_every_new_folder_is_on_disk(tmp_path: Path, calls: list[str]) -> None:
 
 def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
-    with pytest.raises(MapError, match="a is a file"):
+    with pytest.raises(StorageError, match="a is a file"):
         durable.make_folder(tmp_path / "a")
-    with pytest.raises(MapError, match="a is a file"):
+    with pytest.raises(StorageError, match="a is a file"):
         durable.make_folder(tmp_path / "a/b")
-
-
-def test_errors_of_the_file_system_name_the_map() -> None:
-    with (
-        pytest.raises(MapError, match="map campus cannot be written: No space left on device"),
-        durable.write_errors_named(Path("campus")),
-    ):
-        raise OSError(28, "No space left on device", "segments/x")

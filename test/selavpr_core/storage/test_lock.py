@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from selavpr_core.errors import MapError
-from selavpr_core.place_map.lock import LOCK_NAME, lock_folder, unlock
+from selavpr_core.errors import StorageError
+from selavpr_core.storage.lock import LOCK_NAME, lock_folder, unlock
 
 
 def test_one_holder_at_a_time(tmp_path: Path) -> None:
     lock = lock_folder(tmp_path)
-    with pytest.raises(MapError, match="another program is writing"):
+    with pytest.raises(StorageError, match="another program is writing"):
         lock_folder(tmp_path)
     unlock(lock)
     unlock(lock_folder(tmp_path))
@@ -21,7 +21,7 @@ def test_a_refused_attempt_leaks_no_file(tmp_path: Path) -> None:
     lock = lock_folder(tmp_path)
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(5):
-        with pytest.raises(MapError):
+        with pytest.raises(StorageError):
             lock_folder(tmp_path)
     assert len(os.listdir("/proc/self/fd")) == before
     unlock(lock)
@@ -50,6 +50,6 @@ def test_a_lock_file_that_was_just_removed_is_no_lock(
 
     with monkeypatch.context() as patch:
         patch.setattr(fcntl, "flock", replaced_meanwhile)
-        with pytest.raises(MapError, match="another program"):
+        with pytest.raises(StorageError, match="another program"):
             lock_folder(tmp_path)
     unlock(lock_folder(tmp_path))

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from selavpr_core.errors import MapError
+from selavpr_core.errors import StorageError
 
 
 def sync_file(path: Path) -> None:
@@ -32,12 +30,12 @@ def make_folder(path: Path) -> bool:
     """Make a folder and its parents, durably; return whether it is new.
 
     Raises:
-        MapError: there is a file of that name.
+        StorageError: there is a file of that name.
     """
     if path.is_dir():
         return False
     if path.exists():
-        raise MapError(f"{path} is a file: give a folder")
+        raise StorageError(f"{path} is a file: give a folder")
     make_folder(path.parent)
     path.mkdir(exist_ok=True)
     sync_folder(path.parent)
@@ -54,12 +52,3 @@ def publish(temporary: Path, final: Path) -> None:
     sync_file(temporary)
     os.replace(temporary, final)
     sync_folder(final.parent)
-
-
-@contextmanager
-def write_errors_named(path: Path) -> Iterator[None]:
-    """Turn what the file system refuses into one line that names the map."""
-    try:
-        yield
-    except OSError as error:
-        raise MapError(f"the map {path} cannot be written: {error.strerror or error}") from error

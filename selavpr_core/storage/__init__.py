@@ -1,0 +1,1 @@
+"""Folders and files that survive crashes and are written by one program at a time."""
