@@ -1,4 +1,4 @@
-"""What docs/training.md and the README say of training holds: commands, files, the table of keys."""
+"""What docs/training.md and the README say of training holds: commands, files, table of keys."""
 
 from __future__ import annotations
 
