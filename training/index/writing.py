@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from selavpr_core.storage.durable import sync_file, sync_folder
 from selavpr_core.storage.lock import LOCK_NAME, lock_folder, unlock
 from training.errors import DatasetError
 from training.index.manifest import MANIFEST, SCHEMA, TABLE, Group, Manifest, file_fingerprint
@@ -88,12 +89,12 @@ def replaced_folder(output: Path) -> Iterator[Path]:
         _clear(aside)
         yield aside
         for file in aside.iterdir():
-            _sync(file)
+            sync_file(file)
         if output.exists():
             output.rename(former)
         aside.rename(output)
         (output / LOCK_NAME).unlink()  # not before: nobody else may take what has that name
-        _sync(output.parent)
+        sync_folder(output.parent)
         shutil.rmtree(former, ignore_errors=True)
     except OSError as error:
         raise DatasetError(f"the index {output} cannot be written: {error}") from error
@@ -113,14 +114,6 @@ def _clear(folder: Path) -> None:
 
 def _is_empty_folder(path: Path) -> bool:
     return path.is_dir() and not any(path.iterdir())
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @dataclass(frozen=True)
