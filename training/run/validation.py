@@ -9,8 +9,7 @@ from selavpr_core.retrieval import Mode
 from training.errors import ConfigError
 from training.evaluation.evaluation_set import EvaluationSet
 from training.evaluation.sets.catalogue import load_set
-from training.evaluation.sets.folders import RADIUS, folders_set
-from training.evaluation.sets.table import table_set
+from training.evaluation.sets.pair import pair_set
 from training.evaluation.validation import validation_recalls
 from training.run.config import Config, ValidationConfig
 from training.run.network import Branch
@@ -30,12 +29,7 @@ def load_validation_set(config: ValidationConfig) -> EvaluationSet:
         return named
     assert config.database is not None
     assert config.queries is not None
-    kinds = {path.is_dir() for path in (config.database, config.queries)}
-    if len(kinds) > 1:
-        raise ConfigError("validation.database and queries must be two folders or two CSV files")
-    make = folders_set if kinds == {True} else table_set
-    radius = RADIUS if config.radius is None else config.radius
-    return make(config.database, config.queries, radius=radius, heading=heading)
+    return pair_set(config.database, config.queries, radius=config.radius, heading=heading)
 
 
 def validate(
