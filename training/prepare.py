@@ -6,11 +6,13 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from itertools import permutations
 from pathlib import Path
 
 from tqdm import tqdm
 
 from training.command import Parser, run
+from training.datasets.frames import Frames
 from training.datasets.gsv_cities import GsvCities
 from training.datasets.msls import Msls
 from training.datasets.own_photos import OwnPhotos
@@ -21,10 +23,18 @@ from training.datasets.source import Source
 from training.errors import ConfigError, DatasetError
 from training.index.build import BuildSettings, Dataset, build_index
 from training.index.checking import LEVELS
-from training.index.division import PUBLISHED, Division, OwnPlaces, with_settings
+from training.index.division import (
+    PUBLISHED,
+    AnyDivision,
+    Division,
+    OwnPlaces,
+    Stretches,
+    with_settings,
+)
 from training.index.manifest import REPORT_JSON, REPORT_TEXT
 from training.index.report import DatasetReport, table
 
+_ALL_FRAMES = "frames"
 _SETTINGS = """\
 a place is a square cell of M metres under one of 360/alpha headings; places of one group are at
 least (N-1) x M metres or a heading step apart. --set DATASET.KEY=VALUE changes
@@ -34,6 +44,8 @@ least (N-1) x M metres or a heading step apart. --set DATASET.KEY=VALUE changes
   N, L         cells and heading classes after which a group repeats: N x N x L groups
   groups       how many groups of a city are used
   min_images   places with fewer images are dropped
+  length       consecutive frames of a clip that make a place; N places on, a group repeats;
+               frames.KEY is for all folders of frames
 
                 M  alpha   N   L  groups  min_images
 """
@@ -73,6 +85,11 @@ def _parser() -> Parser:
             (
                 "python -m training.prepare --csv campus.csv --set campus.M=10 --output campus",
                 "your own images, listed in a table",
+            ),
+            (
+                "python -m training.prepare --frames monday tuesday --set frames.length=10"
+                " --output robot",
+                "video of unknown places, ten neighbouring frames a place",
             ),
             (
                 "python -m training.prepare --exif yard=photos --set yard.alpha=360 yard.L=1"
@@ -150,6 +167,16 @@ def _add_datasets(parser: Parser) -> None:
         metavar="DIR",
         help="folders of images with GPS positions and directions in their EXIF data; or NAME=DIR",
     )
+    group.add_argument(
+        "--frames",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIR",
+        help="folders of frames of video without positions: files whose names differ in their last"
+        " number alone are a clip, and some consecutive frames of it a place; what two clips show"
+        " is taken for different places; or NAME=DIR",
+    )
 
 
 def _datasets(options: argparse.Namespace) -> list[Dataset]:
@@ -163,16 +190,18 @@ def _datasets(options: argparse.Namespace) -> list[Dataset]:
     sources = [reader(root) for root, reader in published if root is not None]
     tables = [OwnTable(path, name) for name, path in map(_named, options.csv)]
     photos = [OwnPhotos(path, name) for name, path in map(_named, options.exif)]
-    sources += sorted([*tables, *photos], key=lambda source: source.name)
+    frames = [Frames(path, name) for name, path in map(_named, options.frames)]
+    _refuse_nested(frames)
+    sources += sorted([*tables, *photos, *frames], key=lambda source: source.name)
     names = [source.name for source in sources]
     if not names:
         raise DatasetError(
             "no dataset is given: name at least one of --gsv-cities, --sf-xl, --pitts30k, --msls,"
-            " --csv and --exif"
+            " --csv, --exif and --frames"
         )
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise DatasetError(f"two datasets are called {twice[0]}: call one NAME=PATH")
-    divisions = _divisions(names, options.set)
+    divisions = _divisions(names, options.set, [source.name for source in frames])
     for own in tables:
         division = divisions[own.name]
         if isinstance(division, Division) and division.needs_heading and not own.has_headings:
@@ -183,20 +212,39 @@ def _datasets(options: argparse.Namespace) -> list[Dataset]:
     return [Dataset(source, divisions[source.name]) for source in sources]
 
 
-def _divisions(names: Sequence[str], changes: Sequence[str]) -> dict[str, Division | OwnPlaces]:
-    """Return the published divisions with the user's settings."""
+def _refuse_nested(folders: Sequence[Frames]) -> None:
+    """Raise DatasetError for a folder of frames in another: a frame would be of two places."""
+    roots = [(source.root.resolve(), source.root) for source in folders]
+    for (outer, shown_outer), (inner, shown_inner) in permutations(roots, 2):
+        if inner.is_relative_to(outer):
+            raise DatasetError(
+                f"--frames {shown_inner} lies in {shown_outer}: name only one of them, or its"
+                " frames would be of two places each"
+            )
+
+
+def _divisions(
+    names: Sequence[str], changes: Sequence[str], of_frames: Sequence[str] = ()
+) -> dict[str, AnyDivision]:
+    """Return the published divisions with the user's settings.
+
+    names: of the datasets. of_frames: those of them that are clips; "frames" sets all of these.
+    """
     divisions = {name: PUBLISHED.get(name, Division()) for name in names}
+    divisions.update({name: Stretches() for name in of_frames})
     wanted: dict[str, dict[str, str]] = {}
     for change in changes:
         key, equals, value = change.partition("=")
         dataset, dot, setting = key.rpartition(".")
         if not (equals and dot):
             raise ConfigError(f"--set {change}: write it as DATASET.KEY=VALUE")
-        if dataset not in divisions:
+        named = of_frames if dataset == _ALL_FRAMES and of_frames else [dataset]
+        if not divisions.keys() >= set(named):
             raise ConfigError(
                 f"--set {change}: there is no dataset {dataset!r} here; there is {', '.join(names)}"
             )
-        wanted.setdefault(dataset, {})[setting] = value
+        for name in named:
+            wanted.setdefault(name, {})[setting] = value
     for dataset, values in wanted.items():
         try:
             divisions[dataset] = with_settings(divisions[dataset], values)
@@ -223,13 +271,18 @@ def _percent(text: str) -> float:
     return share
 
 
-def _defaults() -> dict[str, Division | OwnPlaces]:
-    return {**PUBLISHED, "your own": Division()}
+def _defaults() -> dict[str, AnyDivision]:
+    return {**PUBLISHED, "your own": Division(), _ALL_FRAMES: Stretches()}
 
 
-def _shown(division: Division | OwnPlaces) -> str:
+def _shown(division: AnyDivision) -> str:
     if isinstance(division, OwnPlaces):
         return f"{'its own places':26}{division.min_images:12}"
+    if isinstance(division, Stretches):
+        return (
+            f"{f'length={division.length}':>10}{division.N:4}{division.groups:12}"
+            f"{division.min_images:12}"
+        )
     return (
         f"{division.M:3g}{division.alpha:7g}{division.N:4}{division.L:4}{division.groups:8}"
         f"{division.min_images:12}"

@@ -12,6 +12,20 @@ from training.datasets.file_names import IMAGE_SUFFIXES
 from training.errors import DatasetError
 
 
+class Frame(NamedTuple):
+    """Where in its clip a frame of video is.
+
+    Attributes:
+        clip: its number; clips of one source have different ones.
+        position: of the frame among those of the clip, from 0.
+        frames: how many the clip has.
+    """
+
+    clip: int
+    position: int
+    frames: int
+
+
 class Candidate(NamedTuple):
     """An image as its dataset describes it.
 
@@ -24,6 +38,7 @@ class Candidate(NamedTuple):
         heading: degrees in the dataset's own sense of rotation, or NaN.
         date: "2014-06", "2014" or "".
         place: the dataset's own number of the place, for sources with places of their own.
+        frame: for sources of video.
     """
 
     path: str
@@ -36,6 +51,7 @@ class Candidate(NamedTuple):
     heading: float = math.nan
     date: str = ""
     place: int = 0
+    frame: Frame | None = None
 
 
 class Excluded(NamedTuple):
@@ -72,7 +88,8 @@ class Source(Protocol):
         name: of the dataset in the index.
         root: the folder that the images' paths are relative to.
         version: of the reader; another one may read the same files otherwise.
-        notes: what the user should know about what was found, a line each.
+        notes: what the user should know about what was found, a line each; complete once the
+            entries have been read.
     """
 
     name: str

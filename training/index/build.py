@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from training.datasets.source import NO_HEADING, Candidate, Entry, Excluded, Source
 from training.errors import DatasetError
 from training.index.checking import Check, image_check
-from training.index.division import Division, OwnPlaces
+from training.index.division import AnyDivision, Division, Stretches
 from training.index.keys import KEY_TYPE, class_keys
 from training.index.manifest import Group, Manifest
 from training.index.numbering import PlaceNumbering
@@ -52,7 +52,7 @@ class Dataset:
     """A source, and how it is divided into places."""
 
     source: Source
-    division: Division | OwnPlaces
+    division: AnyDivision
 
 
 @dataclass(frozen=True)
@@ -142,10 +142,11 @@ class _Build:
     def add(self, dataset: Dataset) -> None:
         """Read a dataset and append its places."""
         source, division = dataset.source, dataset.division
-        report = DatasetReport(source.name, source.root.absolute(), notes=list(source.notes))
+        report = DatasetReport(source.name, source.root.absolute())
         self.reports.append(report)
         sorter = ExternalSorter(self._runs, self._settings.run_rows)
         cities = self._read(dataset, report, sorter)
+        report.notes[:0] = source.notes
         self._refuse_if_much_is_missing(report, sorter.rows)
         numbering = PlaceNumbering(
             source.name, cities, division, len(self.groups), self._places, report.drop
@@ -189,7 +190,8 @@ class _Build:
         for entry in entries:
             report.city(entry.city)  # so that cities come in the dataset's order in the report
         candidates = self._without_excluded(entries, report)
-        candidates = self._without_excluded(zones.place(candidates), report)
+        if not isinstance(dataset.division, Stretches):
+            candidates = self._without_excluded(zones.place(candidates), report)
         if isinstance(dataset.division, Division) and dataset.division.needs_heading:
             candidates = self._without_excluded(map(_with_heading, candidates), report)
         return self._without_excluded(check(dataset.source.root, candidates), report)
@@ -231,7 +233,7 @@ def _with_heading(candidate: Candidate) -> Entry:
 
 
 def sortable(
-    cities: NDArray[np.int64], candidates: Sequence[Candidate], division: Division | OwnPlaces
+    cities: NDArray[np.int64], candidates: Sequence[Candidate], division: AnyDivision
 ) -> pa.Table:
     """Return images as rows that sort into the order of the index; cities are numbers, [n]."""
     columns = {

@@ -3,6 +3,9 @@
 A class is a square cell of M metres seen under one of 360 / alpha headings. A group holds the
 classes whose cell and heading numbers are congruent modulo N, N and L, so that two of its classes
 are at least (N - 1) M metres or L - 1 heading steps apart.
+
+Without positions, time stands for way: a class is a stretch of frames of one clip, and a group
+holds the stretches whose numbers in their clips are congruent modulo N.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,8 +92,46 @@ class OwnPlaces:
         """Raise ConfigError for less than one image."""
         _require(self.min_images >= 1, f"min_images={self.min_images} is below 1")
 
+    @property
+    def groups(self) -> int:
+        """Number of groups of a city."""
+        return 1
 
-PUBLISHED: Mapping[str, Division | OwnPlaces] = {
+
+@dataclass(frozen=True)
+class Stretches:
+    """How places are made of clips without positions.
+
+    Two places of one group and clip have at least N - 1 places between them, so that neighbours,
+    which may show the same, are never told apart. What two clips show counts as different.
+
+    Attributes:
+        length: consecutive frames of a clip that make a place; fewer at its end join the last one.
+        N: places of a clip after which a group repeats.
+        min_images: places with fewer images are dropped.
+    """
+
+    length: int = 8
+    N: int = 2
+    min_images: int = DEFAULT_MIN_IMAGES
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError where the values make no division."""
+        for name in ("length", "min_images"):
+            _require(getattr(self, name) >= 1, f"{name}={getattr(self, name)} is below 1")
+        _require(self.N >= 2, f"N={self.N} is below 2: neighbouring places would share a group")
+        _require(self.N < 1 << 16, f"N={self.N} is above 65535")
+
+    @property
+    def groups(self) -> int:
+        """Number of groups of a city."""
+        return self.N
+
+
+AnyDivision: TypeAlias = Division | OwnPlaces | Stretches
+
+
+PUBLISHED: Mapping[str, AnyDivision] = {
     "gsv-cities": OwnPlaces(),
     "sf-xl": Division(M=10.0, alpha=60.0, N=5, L=2, groups=1),
     "pitts30k": Division(M=15.0, alpha=60.0, N=3, L=2, groups=18),
@@ -97,9 +139,7 @@ PUBLISHED: Mapping[str, Division | OwnPlaces] = {
 }
 
 
-def with_settings(
-    division: Division | OwnPlaces, values: Mapping[str, str]
-) -> Division | OwnPlaces:
+def with_settings(division: AnyDivision, values: Mapping[str, str]) -> AnyDivision:
     """Return the division with some settings changed; values as the user wrote them.
 
     Raises:
@@ -121,6 +161,17 @@ def with_settings(
 def cells(coordinates: NDArray[np.float64], side: float) -> NDArray[np.int64]:
     """Return the number of the cell that each coordinate (metres) lies in: floor, also below 0."""
     return np.floor_divide(coordinates, side).astype(np.int64)
+
+
+def stretches(
+    positions: NDArray[np.int64], frames: NDArray[np.int64], length: int
+) -> NDArray[np.int64]:
+    """Return the number of the stretch that each frame lies in.
+
+    positions: of the frames in their clips, from 0. frames: of each one's clip, as many.
+    """
+    last = np.maximum(frames // length, 1) - 1
+    return np.minimum(positions // length, last)
 
 
 def heading_classes(headings: NDArray[np.float64], division: Division) -> NDArray[np.int64]:

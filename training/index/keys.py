@@ -9,7 +9,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from training.datasets.source import Candidate
-from training.index.division import Division, OwnPlaces, cells, heading_classes
+from training.index.division import (
+    AnyDivision,
+    OwnPlaces,
+    Stretches,
+    cells,
+    heading_classes,
+    stretches,
+)
 
 # Big-endian and without signs, so that comparing bytes compares numbers.
 _KEY = np.dtype(
@@ -30,13 +37,19 @@ _ZERO = 1 << 31  # of cells, whose numbers may be negative
 
 
 def class_keys(
-    cities: NDArray[np.int64], candidates: Sequence[Candidate], division: Division | OwnPlaces
+    cities: NDArray[np.int64], candidates: Sequence[Candidate], division: AnyDivision
 ) -> pa.Array:
     """Return the keys of images; cities are the numbers of their cities, [n]."""
     keys = np.zeros(len(candidates), dtype=_KEY)
     keys["city"] = cities
     if isinstance(division, OwnPlaces):
         keys["east"] = np.array([candidate.place for candidate in candidates], np.int64) + _ZERO
+    elif isinstance(division, Stretches):
+        frames = np.array([candidate.frame for candidate in candidates], np.int64)
+        clips, positions, counts = frames.reshape(-1, 3).T
+        numbers = stretches(positions, counts, division.length)
+        keys["u"] = numbers % division.N
+        keys["east"], keys["north"] = clips, numbers
     else:
         easting = np.array([candidate.easting for candidate in candidates], np.float64)
         northing = np.array([candidate.northing for candidate in candidates], np.float64)

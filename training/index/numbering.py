@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from training.index.division import Division, OwnPlaces
+from training.index.division import AnyDivision, OwnPlaces, Stretches
 from training.index.keys import CITY_BYTES, Keys, city_of, indices_of
 from training.index.manifest import SCHEMA, Group
 
@@ -54,7 +54,7 @@ class PlaceNumbering:
         self,
         dataset: str,
         cities: Sequence[str],
-        division: Division | OwnPlaces,
+        division: AnyDivision,
         first_group: int,
         first_place: int,
         dropped: Callable[[str, str, int], None],
@@ -136,8 +136,7 @@ class PlaceNumbering:
                 self._used = 0
             self._group, self._in_use = group, False
         city = self._cities[city_of(group)]
-        limit = self._division.groups if isinstance(self._division, Division) else 1
-        if not self._in_use and self._used == limit:
+        if not self._in_use and self._used == self._division.groups:
             self._dropped(city, GROUP_NOT_USED, int(classes.counts.sum()))
             return
         stay = classes.enough
@@ -165,6 +164,8 @@ class PlaceNumbering:
         name = f"{self._dataset}/{self._cities[city_of(group)]}"
         if isinstance(self._division, OwnPlaces):
             return name
+        if isinstance(self._division, Stretches):
+            return f"{name}/{indices_of(group)[0]}"
         return f"{name}/{'.'.join(map(str, indices_of(group)))}"
 
     def _table(self, rows: pa.Table, classes: _Classes) -> pa.Table:
