@@ -72,8 +72,9 @@ class SelaVPR(nn.Module):
     def from_pretrained(cls, name_or_path: str) -> SelaVPR:
         """Return a network with its weights, on the CPU, in float32 and in eval mode.
 
-        name_or_path: "base" or "large" (the published weights, fetched once and cached), a
-        published .pth or our .safetensors file, or "random:PRESET" (untrained, always the same).
+        name_or_path: "tiny" (trained weights that come with the package), "base" or "large" (the
+        published weights, fetched once and cached), a published .pth or our .safetensors file, or
+        "random:PRESET" (untrained, always the same).
         Raises WeightsError where the file is damaged or does not fit, WeightsUnavailableError
         where published weights can be neither found nor fetched.
         """

@@ -1,4 +1,4 @@
-"""Where weights come from: the published files, the hub, our own format, or a fixed seed."""
+"""Where weights come from: this package, published files, the hub, our format, a fixed seed."""
 
 from selavpr_core.errors import WeightsError, WeightsUnavailableError
 from selavpr_core.weights.fingerprint import fingerprint

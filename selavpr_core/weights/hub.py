@@ -8,6 +8,7 @@ from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 from huggingface_hub.utils import HfHubHTTPError, LocalEntryNotFoundError
 
 from selavpr_core.errors import WeightsUnavailableError
+from selavpr_core.weights import shipped
 
 REPOSITORY = "fenglu96/SelaVPRplusplus"
 FILES = {
@@ -22,6 +23,7 @@ BACKBONES = {
     "base": "timm/vit_base_patch14_dinov2.lvd142m",
     "large": "timm/vit_large_patch14_dinov2.lvd142m",
 }
+_ADVICE = f"or use {shipped.NAME}, which comes with selavpr_ros"
 _TIMEOUT = 10.0
 
 # The hub's error derives from the base of its HTTP library's errors; which library that is changes
@@ -36,7 +38,7 @@ def fetch(name: str) -> Path:
     name: a key of FILES. A file that is in the cache is used without asking the network.
     Raises WeightsUnavailableError.
     """
-    return _fetched(REPOSITORY, FILES[name], f"weights {name!r}", "or try random:tiny")
+    return _fetched(REPOSITORY, FILES[name], f"weights {name!r}", _ADVICE)
 
 
 def fetch_backbone(preset: str) -> Path:

@@ -1,4 +1,4 @@
-"""From what a user names ("base", a file, "random:tiny") to a network with its weights."""
+"""From what a user names ("tiny", "base", a file, "random:tiny") to a network with its weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from selavpr_core.errors import WeightsError
 from selavpr_core.model.selavpr import SelaVPR
 from selavpr_core.model.settings import PRESETS, preset_settings
-from selavpr_core.weights import hub, native
+from selavpr_core.weights import hub, native, shipped
 from selavpr_core.weights.published import read_backbone, read_published
 from selavpr_core.weights.state import build, check_state
 
@@ -33,13 +33,13 @@ def load_model(name_or_path: str) -> SelaVPR:
     source = name_or_path
     if name_or_path.startswith(_RANDOM):
         model = _untrained(name_or_path.removeprefix(_RANDOM))
+    elif name_or_path == shipped.NAME:
+        model = _native(shipped.shipped_file())
     elif name_or_path in hub.FILES:
         model = build(*read_published(hub.fetch(name_or_path)))
         model.pretrained = True
     elif path.suffix == native.SUFFIX:
-        settings, state, pretrained = native.read_native(path)
-        model = build(settings, state)
-        model.pretrained = pretrained
+        model = _native(path)
         source = str(path)
     elif path.suffix in _PICKLE_SUFFIXES:
         model = build(*read_published(path))
@@ -47,8 +47,8 @@ def load_model(name_or_path: str) -> SelaVPR:
         source = str(path)
     else:
         raise WeightsError(
-            f"no weights {name_or_path!r}: give {', '.join(hub.FILES)}, a published .pth or a "
-            ".safetensors file, or random:PRESET"
+            f"no weights {name_or_path!r}: give {', '.join((shipped.NAME, *hub.FILES))}, a "
+            "published .pth or a .safetensors file, or random:PRESET"
         )
     model.source = source
     if not model.pretrained:
@@ -59,27 +59,32 @@ def load_model(name_or_path: str) -> SelaVPR:
     return model
 
 
-def convert_weights(source: str, output: Path, preset: str | None = None) -> str:
+def convert_weights(
+    source: str, output: Path, preset: str | None = None, half: bool = False
+) -> str:
     """Write the weights that a name or a file stands for as .safetensors; return the fingerprint.
 
     source: what `SelaVPR.from_pretrained` takes. output: a file that does not exist yet.
-    preset: what the weights are expected to be; checked when given.
+    preset: what the weights are expected to be; checked when given. half: round them to float16,
+    for half the size and another fingerprint.
     Raises WeightsError, WeightsUnavailableError.
     """
     native.check_output(output)
     model = load_model(source)
     if preset is not None and preset != model.settings.preset:
         raise WeightsError(f"weights {source} are of preset {model.settings.preset}, not {preset}")
-    return native.save(model, output)
+    return native.save(model, output, half)
 
 
 def load_backbone(model: SelaVPR, path: Path) -> None:
     """Fill a network's backbone from a DINOv2 file: `dinov2_vit*14_pretrain.pth`, or timm's.
 
-    A .safetensors or .pth file with DINOv2's own names. Raises WeightsError, and leaves the
-    network as it was, where the file does not fit.
+    A .safetensors or .pth file with DINOv2's own names, or a .safetensors file of ours, of which
+    the backbone alone is read. Raises WeightsError, and leaves the network as it was, where the
+    file does not fit.
     """
-    state = native.read_tensors(path) if path.suffix == native.SUFFIX else read_backbone(path)
+    of_ours = path.suffix == native.SUFFIX
+    state = native.read_backbone(path) if of_ours else read_backbone(path)
     # Adapters inside the blocks, where a network has them, are no part of what DINOv2 published.
     expected = {
         name: tensor
@@ -88,6 +93,13 @@ def load_backbone(model: SelaVPR, path: Path) -> None:
     }
     check_state(state, expected, str(path), model.settings.preset)
     model.backbone.load_state_dict(state, strict=False)
+
+
+def _native(path: Path) -> SelaVPR:
+    settings, state, pretrained = native.read_native(path)
+    model = build(settings, state)
+    model.pretrained = pretrained
+    return model
 
 
 def _untrained(preset: str) -> SelaVPR:

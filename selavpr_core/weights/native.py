@@ -15,21 +15,26 @@ from selavpr_core.errors import WeightsError
 from selavpr_core.model.selavpr import SelaVPR
 from selavpr_core.model.settings import ModelSettings
 from selavpr_core.weights.fingerprint import fingerprint
+from selavpr_core.weights.half import halved
 from selavpr_core.weights.state import check_state, skeleton
 
 SUFFIX = ".safetensors"
 _FORMAT = "selavpr"
 _VERSION = "1"
+_BACKBONE = "backbone."
 
 
-def save(model: SelaVPR, path: Path) -> str:
+def save(model: SelaVPR, path: Path, half: bool = False) -> str:
     """Write a network's weights and settings to a new file; return their fingerprint.
 
-    The file appears whole or not at all. Raises WeightsError where it exists already, has another
-    suffix, or cannot be written.
+    half: keep matrices and kernels as float16 (see `halved`); the fingerprint is then that of the
+    rounded weights, as they will be read. The file appears whole or not at all. Raises WeightsError
+    where it exists already, has another suffix, or cannot be written.
     """
     check_output(path)
     state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    if half:
+        state = halved(state)
     digest = fingerprint(state, model.settings)
     metadata = {
         "format": _FORMAT,
@@ -70,9 +75,21 @@ def check_output(path: Path) -> None:
         raise WeightsError(f"cannot write weights to {path}: there is no folder {path.parent}")
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Return the float32 tensors of any .safetensors file; WeightsError where it is damaged."""
-    return _read(path)[0]
+def read_backbone(path: Path) -> dict[str, Tensor]:
+    """Return the float32 tensors of a .safetensors file that holds a backbone, by DINOv2's names.
+
+    Of a file that `save` wrote they are the backbone's alone; of any other they are all that it
+    holds. Raises WeightsError where it is missing or damaged.
+    """
+    state, metadata = _read(path)
+    if metadata.get("format") != _FORMAT:
+        return state
+    _, state, _ = read_native(path)
+    return {
+        name.removeprefix(_BACKBONE): tensor
+        for name, tensor in state.items()
+        if name.startswith(_BACKBONE)
+    }
 
 
 def read_native(path: Path) -> tuple[ModelSettings, dict[str, Tensor], bool]:

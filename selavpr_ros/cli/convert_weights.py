@@ -22,10 +22,14 @@ def add_parser(commands: Any) -> None:
                 "from a downloaded file",
             ),
             ("selavpr convert-weights large --output large.safetensors", "from the hub"),
+            (
+                "selavpr convert-weights runs/best.safetensors --half --output small.safetensors",
+                "in half the size",
+            ),
         ],
     )
     parser.add_argument(
-        "source", metavar="SOURCE", help="base, large, or a .pth or .safetensors file"
+        "source", metavar="SOURCE", help="tiny, base, large, or a .pth or .safetensors file"
     )
     parser.add_argument(
         "--output", required=True, metavar="FILE", help=".safetensors file to write"
@@ -34,6 +38,12 @@ def add_parser(commands: Any) -> None:
         "--preset",
         choices=("base", "large", "small", "tiny"),
         help="what the weights belong to; default: recognised by their shapes",
+    )
+    parser.add_argument(
+        "--half",
+        action="store_true",
+        help="store float16 where that only rounds, for half the size; the rounded weights are"
+        " others: maps made with the original ones are not theirs",
     )
     add_json_option(parser)
     parser.set_defaults(run=run)
@@ -44,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     from selavpr_core.weights import convert_weights
 
     output = Path(options.output)
-    fingerprint = convert_weights(options.source, output, options.preset)
+    fingerprint = convert_weights(options.source, output, options.preset, options.half)
     size = output.stat().st_size
     if options.json:
         print_json({"output": str(output), "fingerprint": fingerprint, "size_bytes": size})

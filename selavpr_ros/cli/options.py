@@ -40,8 +40,9 @@ def add_model_options(parser: argparse.ArgumentParser, default_weights: str) -> 
     group.add_argument(
         "--weights",
         metavar="WEIGHTS",
-        help="base or large (published weights, fetched once), base-float or large-float (published"
-        " weights of the float branch alone), a .pth or .safetensors file, or"
+        help="tiny (trained weights that come with selavpr_ros), base or large (published weights,"
+        " fetched once), base-float or large-float (published weights of the float branch alone),"
+        " a .pth or .safetensors file, or"
         " random:PRESET with PRESET one of base, large, small, tiny (untrained, for tests);"
         f" default: {default_weights}",
     )

@@ -105,6 +105,13 @@ def test_conversion_refuses_another_preset_and_an_existing_file(
     assert (tmp_path / "mine.safetensors").read_text() == "keep"
 
 
+def test_a_name_that_stands_for_nothing_is_told_every_one_that_stands_for_something() -> None:
+    with pytest.raises(WeightsError) as caught:
+        load_model("nonsense")
+    for name in ("tiny", *hub.FILES, ".pth", ".safetensors", "random:PRESET"):
+        assert name in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["nonsense", "weights.onnx", "random:huge", "random:", ""])
 def test_a_name_that_stands_for_nothing_is_refused_with_those_that_do(name: str) -> None:
     with pytest.raises(WeightsError, match=r"random:.*") as caught:
