@@ -2,6 +2,6 @@
 
     python -m examples.places --output places/
 
-renders drives through several towns, as pictures with a table for `training.prepare`, and two
-drives through another town for `training.evaluate`. The same seed gives the same files.
+renders drives through many towns, as pictures with a table for `training.prepare`, and two drives
+through each of two other towns for `training.evaluate`. The same seed gives the same files.
 """

@@ -13,6 +13,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from examples.places.files import render_places
+from examples.places.towns import MOST_TOWNS, TOWNS
 from selavpr_core.errors import SelaVPRError
 from selavpr_ros.cli.options import positive_integer
 from training.command import Parser
@@ -36,13 +37,15 @@ def main(arguments: Sequence[str]) -> None:
         with tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as work:
             made = Path(work, "places")
             made.mkdir()
-            with tqdm(desc="towns", unit="town", disable=None) as bar:
+            with tqdm(desc="drives", unit="drive", disable=None) as bar:
 
                 def progress(done: int, total: int) -> None:
                     bar.total = total
                     bar.update(done - bar.n)
 
-                counts = render_places(made, options.seed, options.processes, progress)
+                counts = render_places(
+                    made, options.seed, options.processes, progress, options.towns
+                )
             made.replace(output)  # complete or not there
     except OSError as error:
         raise PlacesError(f"{output} cannot be written: {error.strerror or error}") from error
@@ -56,16 +59,20 @@ def _parser() -> Parser:
     parser = Parser(
         prog="python -m examples.places",
         description="Render drives through towns: pictures with a table to train with, and two"
-        " drives through a town of its own to evaluate on. See docs/training.md.",
+        " drives through each of two other towns to validate and test on. See docs/training.md.",
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to make")
     parser.add_argument(
         "--seed", type=_whole, default=0, metavar="N", help="another seed, other towns; default: 0"
     )
+    parser.add_argument(
+        "--towns", type=_towns, default=TOWNS, metavar="N",
+        help=f"towns to train in; default: {TOWNS}",
+    )  # fmt: skip
     cores = len(os.sched_getaffinity(0))
     parser.add_argument(
         "--processes", type=positive_integer, default=cores, metavar="N",
-        help=f"towns rendered at once; default: the cores, {cores} here",
+        help=f"drives rendered at once; default: the cores, {cores} here",
     )  # fmt: skip
     return parser
 
@@ -74,3 +81,10 @@ def _whole(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
     return int(text)
+
+
+def _towns(text: str) -> int:
+    count = positive_integer(text)
+    if count > MOST_TOWNS:
+        raise argparse.ArgumentTypeError(f"{text} are too many: at most {MOST_TOWNS}")
+    return count

@@ -1,38 +1,44 @@
-"""Drives through towns: which streets, in what light, and where the camera stood."""
+"""Drives through towns: which streets, in what condition, and where the camera stood."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from examples.streets import Camera, World
+from examples.streets import Camera, Light, Rig, World
 from examples.streets.plan import Street
 
 Points = NDArray[np.float64]
 
-WIDTH, HEIGHT = 160, 120  # pixels
-_AT_CROSSING = 14.0  # metres from a crossing's middle where a drive along a street begins
-_LANE = 1.2  # metres to the right of the street's middle
+SIZE = (320, 240)  # pixels of what is rendered, width and height
+SAVED = (256, 192)  # pixels of what is kept: a lens is never as sharp as a rendering
+_AT_CROSSING = 13.0  # metres from a crossing's middle where a drive along a street begins
 
 
 @dataclass(frozen=True)
 class Visit:
     """One drive along every inner street of a town, there and back.
 
-    name: of the drive's folder. light: a name in LIGHTS. date: year and month, "2025-06".
-    spacing: metres between pictures, on average. sway: standard deviation of the camera's distance
-    from its lane, metres; turn: of its heading from the street's, degrees.
+    name: of the drive's folder. light: the condition it is driven in. date: year and month,
+    "2025-06". spacing: metres between pictures, on average. rig: the camera. lane: metres to the
+    right of the street's middle; sway: standard deviation of the distance from it, metres; turn:
+    of the heading from the street's, degrees. parked: share of the places at the kerb that are
+    taken. busy: how much traffic there is, 1 is usual.
     """
 
     name: str
-    light: str
+    light: Light
     date: str
     spacing: float
-    sway: float = 0.5
-    turn: float = 4.0
+    rig: Rig = field(default_factory=Rig)
+    lane: float = 1.2
+    sway: float = 0.3
+    turn: float = 3.0
+    parked: float = 0.55
+    busy: float = 1.0
 
 
 def views(world: World, visit: Visit, seed: int) -> Iterator[Camera]:
@@ -40,18 +46,20 @@ def views(world: World, visit: Visit, seed: int) -> Iterator[Camera]:
     rng = np.random.default_rng([seed, 80])
     for street in inner_streets(world):
         ends = world.plan.ends(street)
+        # Whatever the lane and its sway, the camera stays off the cars at the kerb.
+        widest = 0.5 * street.carriageway - 2.6
         for start, end in (ends, ends[::-1]):
             length = float(np.linalg.norm(end - start))
             along = (end - start) / length
             right = np.array([along[1], -along[0]])
-            yaw = float(np.arctan2(along[1], along[0]))
+            heading = float(np.arctan2(along[1], along[0]))
             at = _AT_CROSSING + float(rng.uniform(0.0, visit.spacing))
             while at < length - _AT_CROSSING:
-                x, y = start + at * along + (_LANE + float(rng.normal(0.0, visit.sway))) * right
-                turned = yaw + float(rng.normal(0.0, np.radians(visit.turn)))
-                height = 1.6 + float(rng.uniform(-0.1, 0.1))
-                yield Camera(float(x), float(y), height, turned, width=WIDTH, height=HEIGHT)
-                at += visit.spacing * float(rng.uniform(0.9, 1.1))
+                out = float(np.clip(visit.lane + rng.normal(0.0, visit.sway), -widest, widest))
+                x, y = start + at * along + out * right
+                turned = heading + float(rng.normal(0.0, np.radians(visit.turn)))
+                yield visit.rig.camera(float(x), float(y), turned, SIZE, rng)
+                at += visit.spacing * float(rng.uniform(0.8, 1.2))
 
 
 def inner_streets(world: World) -> list[Street]:

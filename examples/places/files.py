@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
@@ -12,30 +12,72 @@ import cv2
 import numpy as np
 import utm
 
-from examples.places.drives import Visit, views
-from examples.places.towns import Town, evaluation_town, training_towns
-from examples.streets import LIGHTS, Camera, Renderer, build_world, park_cars
+from examples.places.drives import SAVED, Visit, views
+from examples.places.towns import (
+    EVALUATIONS,
+    TOWNS,
+    Evaluation,
+    Town,
+    evaluation_town,
+    training_towns,
+)
+from examples.streets import Camera, Renderer, build_world, park_cars
 from selavpr_core.geodesy import Datum
 
 COLUMNS = ("path", "latitude", "longitude", "heading", "city", "date")
-_JPEG_QUALITY = 92
 
 Row = tuple[str, str, str, str, str, str]
+Progress = Callable[[int, int], None]
 
 
 def render_places(
-    folder: Path, seed: int, processes: int, progress: Callable[[int, int], None]
+    folder: Path, seed: int, processes: int, progress: Progress, towns: int = TOWNS
 ) -> dict[str, int]:
     """Render everything into a folder that is there, and return how many pictures are in what.
 
-    train.csv and train/ are towns to train in; test/database and test/queries are two drives
-    through another one. `progress` is told the towns done, and all of them.
+    train.csv and train/ are `towns` towns to train in; validation/ and test/ are a town each, with
+    a database and queries. `progress` is told the drives done, and all of them.
     """
-    tested, trained = evaluation_town(seed), training_towns(seed)
-    rows: dict[str, list[Row]] = {}
+    evaluated = [evaluation_town(seed, which) for which in EVALUATIONS]
+    trained = training_towns(seed, towns)
+    # The largest first.
+    rows = _render([*evaluated, *trained], folder, processes, progress)
+    table = [row for town in trained for row in rows[town.name]]
+    with (folder / "train.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([COLUMNS, *table])
+    return {"train": len(table), **_counts(evaluated, rows)}
+
+
+def render_evaluation(
+    folder: Path, seed: int, processes: int, progress: Progress, which: Evaluation = "test"
+) -> dict[str, int]:
+    """Render a seed's town to validate or test in alone, as `render_places` does.
+
+    Returns how many pictures are in `which`/database and `which`/queries.
+    """
+    town = evaluation_town(seed, which)
+    return _counts([town], _render([town], folder, processes, progress))
+
+
+def _counts(towns: Sequence[Town], rows: dict[str, list[Row]]) -> dict[str, int]:
+    counts = {f"{town.folder}/{visit.name}": 0 for town in towns for visit in town.visits}
+    for town in towns:
+        for path, *_ in rows[town.name]:
+            counts[path.rpartition("/")[0]] += 1
+    return counts
+
+
+def _render(
+    towns: Sequence[Town], folder: Path, processes: int, progress: Progress
+) -> dict[str, list[Row]]:
+    """Render all drives of these towns, some at once; returns the rows of each town."""
+    drives = [(town, number) for town in towns for number in range(len(town.visits))]
+    rows: dict[tuple[str, int], list[Row]] = {}
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        # The largest first.
-        jobs = {pool.submit(_render_town, town, folder): town.name for town in [tested, *trained]}
+        jobs = {
+            pool.submit(_render_drive, town, number, folder): (town.name, number)
+            for town, number in drives
+        }
         try:
             for done in as_completed(jobs):
                 rows[jobs[done]] = done.result()
@@ -43,33 +85,34 @@ def render_places(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    table = [row for town in trained for row in rows[town.name]]
-    with (folder / "train.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([COLUMNS, *table])
-    counts = {f"test/{visit.name}": 0 for visit in tested.visits}
-    for path, *_ in rows[tested.name]:
-        counts[path.rpartition("/")[0]] += 1
-    return {"train": len(table), **counts}
+    return {
+        town.name: [row for number in range(len(town.visits)) for row in rows[town.name, number]]
+        for town in towns
+    }
 
 
-def _render_town(town: Town, folder: Path) -> list[Row]:
+def _render_drive(town: Town, number: int, folder: Path) -> list[Row]:
     cv2.setNumThreads(1)  # there is a process for each core
-    world = build_world(town.seed, town.size, town.size)
+    world = build_world(town.seed, town.rows, town.columns)
+    visit = town.visits[number]
+    drive = 10 * town.seed + number
+    renderer = Renderer(world, visit.light, park_cars(world, drive, visit.parked))
+    place = Path(town.folder, visit.name)
+    (folder / place).mkdir(parents=True)
     rows = []
-    for number, visit in enumerate(town.visits):
-        drive = 10 * town.seed + number
-        renderer = Renderer(world, LIGHTS[visit.light], park_cars(world, drive))
-        place = Path(town.folder, visit.name)
-        (folder / place).mkdir(parents=True)
-        for frame, camera in enumerate(views(world, visit, drive)):
-            latitude, longitude, heading = _pose(town.datum, camera)
-            name = f"{frame:04d}.jpg"
-            if town.at_names:
-                name = _at_name(town.datum, camera, visit, frame)
-            path = (place / name).as_posix()
-            _write(folder / path, renderer.image(camera))
-            position = (f"{latitude:.7f}", f"{longitude:.7f}", f"{heading:.1f}")
-            rows.append((path, *position, town.name, visit.date))
+    for frame, camera in enumerate(views(world, visit, drive)):
+        latitude, longitude, heading = _pose(town.datum, camera)
+        name = f"{frame:04d}.jpg"
+        if town.at_names:
+            name = _at_name(town.datum, camera, visit, frame)
+        path = (place / name).as_posix()
+        sensor = visit.rig.sensor
+        picture = sensor.take(renderer.image(camera), 1000 * drive + frame)
+        small = cv2.resize(picture, SAVED, interpolation=cv2.INTER_AREA)
+        # Unlike imwrite, this says when the disk is full.
+        (folder / path).write_bytes(sensor.jpeg(np.asarray(small, np.uint8)))
+        position = (f"{latitude:.7f}", f"{longitude:.7f}", f"{heading:.1f}")
+        rows.append((path, *position, town.name, visit.date))
     return rows
 
 
@@ -87,12 +130,6 @@ def _at_name(datum: Datum, camera: Camera, visit: Visit, frame: int) -> str:
     fields = (
         f"{east:010.2f}", f"{north:010.2f}", datum.zone, utm.latitude_to_zone_letter(latitude),
         f"{latitude:09.5f}", f"{longitude:010.5f}", f"{visit.name}{frame:04d}", "",
-        f"{heading:.1f}", "", "", "", visit.date.replace("-", ""), visit.light,
+        f"{heading:.1f}", "", "", "", visit.date.replace("-", ""), visit.light.name,
     )  # fmt: skip
     return "".join(f"@{field}" for field in fields) + "@.jpg"
-
-
-def _write(path: Path, picture: np.ndarray) -> None:
-    quality = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
-    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), quality)
-    path.write_bytes(encoded.tobytes())  # unlike imwrite, it says when the disk is full

@@ -1,25 +1,41 @@
-"""The towns to train in, and the one to be tested in, with their drives."""
+"""The towns to train in, and those to validate and test in, with their drives."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import numpy as np
 
 from examples.places.drives import Visit
+from examples.streets import Rig, Sensor, condition, random_light, random_rig
+from examples.streets.conditions import Time, Weather
+from examples.streets.sprites import Season
 from selavpr_core.geodesy import Datum
 
-TOWNS = 5  # to train in
-_SEASONS = {
-    "summer-noon": "2024-06",
-    "summer-afternoon": "2024-07",
-    "autumn-afternoon": "2024-10",
-    "winter-dusk": "2025-01",
-    "overcast": "2025-05",
-}
+TOWNS = 16  # to train in
+MOST_TOWNS = 900  # a seed's towns have numbers of their own below 1000
+Evaluation = Literal["validation", "test"]
+EVALUATIONS: tuple[Evaluation, ...] = get_args(Evaluation)
+_NUMBERS: dict[Evaluation, int] = {"validation": 999, "test": 0}
+_MONTHS: dict[Season, tuple[int, ...]] = {
+    "spring": (4, 5), "summer": (6, 7, 8), "autumn": (10, 11), "winter": (1, 2, 12),
+}  # fmt: skip
+
+# What the database and the queries of an evaluation look like: one pair for each seed in turn.
+_Look = tuple[Season, Time, Weather]
+_PAIRS: tuple[tuple[_Look, _Look], ...] = (
+    (("summer", "noon", "broken"), ("autumn", "morning", "overcast")),
+    (("spring", "morning", "clear"), ("winter", "afternoon", "broken")),
+    (("summer", "afternoon", "clear"), ("winter", "noon", "overcast")),
+    (("autumn", "noon", "clear"), ("summer", "afternoon", "rain")),
+    (("spring", "afternoon", "broken"), ("autumn", "noon", "wet")),
+)
 
 
 @dataclass(frozen=True)
 class Town:
-    """A town of size x size crossings around a datum of its own, and its drives.
+    """A town of rows x columns crossings around a datum of its own, and its drives.
 
     seed: of its streets and houses; no two towns of one set have the same. folder: of its drives,
     relative to the output. at_names: whether pictures are named by position, not by number.
@@ -29,14 +45,14 @@ class Town:
     folder: str
     at_names: bool
     seed: int
-    size: int
+    rows: int
+    columns: int
     datum: Datum
     visits: tuple[Visit, ...]
 
 
-def training_towns(seed: int) -> list[Town]:
-    """Towns of four streets, each seen in three kinds of light."""
-    lights = list(_SEASONS)
+def training_towns(seed: int, count: int = TOWNS) -> list[Town]:
+    """Towns of seven inner streets, each driven four or five times, each time as never before."""
     return [
         Town(
             f"town{number}",
@@ -44,37 +60,71 @@ def training_towns(seed: int) -> list[Town]:
             False,
             _world_seed(seed, number),
             3,
-            Datum.at(47.0 + 0.1 * number, 8.3),
+            4,
+            Datum.at(47.0 + 0.05 * (number % 40), 8.3 + 0.1 * (number // 40)),
             tuple(
-                # In each town another two of the five are left out.
-                _visit(lights[(number + 2 * step) % len(lights)], 6.0, sway=0.7, turn=5.0)
-                for step in range(3)
+                _training_visit(100 * _world_seed(seed, number) + drive, drive)
+                for drive in range(4 + number % 2)
             ),
         )
-        for number in range(1, TOWNS + 1)
+        for number in range(1, count + 1)
     ]
 
 
-def evaluation_town(seed: int) -> Town:
-    """A larger town: its database is of a summer noon, its queries on a grey day."""
-    return Town(
-        "test",
-        "test",
-        True,
-        _world_seed(seed, 0),
-        4,
-        Datum.at(46.5, 9.2),
-        (
-            _visit("summer-noon", 7.0, name="database"),
-            _visit("overcast", 9.0, name="queries", sway=0.5),
-        ),
+def _training_visit(seed: int, drive: int) -> Visit:
+    rng = np.random.default_rng([seed, 81])
+    light = random_light(seed)
+    return Visit(
+        f"{drive}-{light.name}",
+        light,
+        _date(2021 + drive, light.season, rng),
+        spacing=6.5,
+        rig=random_rig(seed),
+        lane=float(rng.uniform(-0.6, 1.8)),
+        sway=float(rng.uniform(0.2, 0.6)),
+        turn=float(rng.uniform(2.0, 7.0)),
+        parked=float(rng.uniform(0.1, 0.85)),
+        busy=float(rng.uniform(0.2, 1.8)),
     )
 
 
-def _visit(
-    light: str, spacing: float, name: str | None = None, sway: float = 0.3, turn: float = 3.0
-) -> Visit:
-    return Visit(name or light, light, _SEASONS[light], spacing, sway, turn)
+def evaluation_town(seed: int, which: Evaluation = "test") -> Town:
+    """A larger town, driven twice: for a database, and in other season and light for queries."""
+    number = _NUMBERS[which]
+    pair = _PAIRS[(seed + EVALUATIONS.index(which)) % len(_PAIRS)]
+    world_seed = _world_seed(seed, number)
+    rng = np.random.default_rng([world_seed, 82])
+    sensor = Sensor(grain=1.5, vignette=0.1)
+    rig = Rig(height=1.6, field_of_view=float(np.radians(rng.uniform(70, 78))), sensor=sensor)
+    other = replace(
+        rig,
+        height=float(rng.uniform(1.3, 1.8)),
+        pitch=float(np.radians(rng.uniform(-1.5, 2.0))),
+        yaw=float(np.radians(rng.uniform(-2, 2))),
+        field_of_view=rig.field_of_view + float(np.radians(rng.uniform(-5, 5))),
+        sensor=replace(sensor, warmth=float(rng.uniform(-0.2, 0.2)), quality=85),
+    )
+    mapped, asked = (condition(*look, seed=10 * world_seed + n) for n, look in enumerate(pair))
+    return Town(
+        which,
+        which,
+        True,
+        world_seed,
+        4,
+        4,
+        Datum.at(46.5 + 0.1 * EVALUATIONS.index(which), 9.2),
+        (
+            Visit("database", mapped, _date(2024, mapped.season, rng), 5.5, rig),
+            Visit(
+                "queries", asked, _date(2025, asked.season, rng), 7.5, other,
+                lane=float(rng.choice([0.4, 1.8])), sway=0.4,
+            ),
+        ),
+    )  # fmt: skip
+
+
+def _date(year: int, season: Season, rng: np.random.Generator) -> str:
+    return f"{year}-{int(rng.choice(_MONTHS[season])):02d}"
 
 
 def _world_seed(seed: int, number: int) -> int:

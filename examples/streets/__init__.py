@@ -9,9 +9,11 @@ numpy and OpenCV only; everything is the same again for the same seed.
 
 from examples.streets.bag import FIX_TOPIC, IMAGE_TOPIC, write_bag
 from examples.streets.camera import Camera
+from examples.streets.conditions import condition, random_light
 from examples.streets.drive import Drive, route
 from examples.streets.light import LIGHTS, Light
 from examples.streets.render import Renderer
+from examples.streets.rig import Rig, Sensor, random_rig
 from examples.streets.world import World, build_world, park_cars
 
 __all__ = [
@@ -22,9 +24,14 @@ __all__ = [
     "Drive",
     "Light",
     "Renderer",
+    "Rig",
+    "Sensor",
     "World",
     "build_world",
+    "condition",
     "park_cars",
+    "random_light",
+    "random_rig",
     "route",
     "write_bag",
 ]

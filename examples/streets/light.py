@@ -19,7 +19,9 @@ class Light:
     A surface shows its colour times `sky_light`, plus `sun_light` times the cosine of the angle
     to the sun where the sun reaches it. Azimuth and elevation of the sun are radians in the map
     frame, counter-clockwise from east (REP-103). At `haze_range` metres 63 % of what is seen is
-    haze.
+    haze. `leaves` are fallen ones (in spring petals), as the share of the ground under trees that
+    they cover; `wet` and `snow` are how much the ground reflects and how much snow covers it and
+    the roofs, `rain` and `snowfall` how densely either falls; all 0..1.
     """
 
     sun_azimuth: float
@@ -34,6 +36,12 @@ class Light:
     lamps: float = 0.0  # lit windows and street lamps, 0..1
     grain: float = 2.0  # standard deviation of the sensor's noise in grey levels
     seed: int = 0  # clouds
+    leaves: float = 0.0
+    wet: float = 0.0
+    snow: float = 0.0
+    rain: float = 0.0
+    snowfall: float = 0.0
+    name: str = ""  # what it is, in a word or three
 
     @property
     def to_sun(self) -> NDArray[np.float64]:
