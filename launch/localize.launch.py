@@ -130,8 +130,8 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(
             "weights",
             default_value="",
-            description="base, large, a file or random:PRESET. Empty: the parameter file's, by "
-            "default the ones that the map was made with.",
+            description="tiny, base, large, a file or random:PRESET. Empty: the parameter file's, "
+            "by default the ones that the map was made with.",
         ),
         DeclareLaunchArgument(
             "device",

@@ -94,8 +94,8 @@ def _parser() -> Parser:
         "--weights",
         required=True,
         metavar="FILE",
-        help="a .safetensors or published .pth file, base or large (fetched once), or"
-        " random:PRESET (untrained)",
+        help="a .safetensors or published .pth file, tiny (it comes with selavpr_ros), base or"
+        " large (fetched once), or random:PRESET (untrained)",
     )
     what = parser.add_argument_group("what to evaluate on")
     what.add_argument("--dataset", metavar="NAME", help=f"one of {', '.join(SETS)}")

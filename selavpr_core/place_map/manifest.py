@@ -195,7 +195,7 @@ def check_same_model(path: Path, old: ModelInfo, new: ModelInfo) -> None:
         raise MapError(
             f"{path} was made with other weights ({old.source}, fingerprint "
             f"{old.short_fingerprint}) than these ({new.source}, {new.short_fingerprint}): "
-            f"pass --weights {old.source}, or write a new map"
+            f"pass --weights {old.source}, or write a new map if those have changed since"
         )
     if (old.descriptor_dim, old.code_bytes) != (new.descriptor_dim, new.code_bytes):
         raise MapError(f"{path} holds other descriptors or codes than the model gives")

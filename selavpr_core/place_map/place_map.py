@@ -82,7 +82,7 @@ class PlaceMap:
             raise MapError(
                 f"{path} was made with other weights or preprocessing (fingerprint "
                 f"{model.short_fingerprint}) than the ones loaded ({fingerprint[:12]}): pass "
-                f"--weights {model.source}, or build the map again"
+                f"--weights {model.source}, or build the map again if those have changed since"
             )
         return cls(path, manifest, [Segment(path, info, model) for info in manifest.segments])
 

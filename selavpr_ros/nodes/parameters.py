@@ -140,7 +140,8 @@ class Settings:
     )
     weights: str = _parameter(
         "",
-        "Weights of the model: base, large, a file (.pth or .safetensors) or random:PRESET. "
+        "Weights of the model: tiny (they come with selavpr_ros), base, large, a file (.pth or "
+        ".safetensors) or random:PRESET. "
         "Empty: the ones that the map was made with.",
     )
     device: str = _parameter(

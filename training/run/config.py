@@ -70,7 +70,8 @@ class ModelConfig(_Section):
     head: of the float branch: "gem", "salad" or "boq".
     branches: what is trained. "float"; "hash", beside the float branch of `init`, which is frozen
         (without `init` the network has a hash branch alone); or "both" at once.
-    init: weights to start from: a file of an earlier run, or published ones ("base", "large", ...).
+    init: weights to start from: a file of an earlier run, those that come with selavpr_ros
+        ("tiny"), or published ones ("base", "large", ...).
         A hash branch that they lack starts with copies of the float branch's adapters.
     backbone: without `init`: "dinov2" (fetched once from the Hugging Face hub), a file of DINOv2
         weights, or "random" (for tests).
