@@ -54,7 +54,9 @@ class PlaceDataset(Dataset[PlaceBatch]):
     def __init__(self, index: PlaceIndex, settings: BatchSettings) -> None:
         self._index = index
         self._settings = settings
-        self._augmentation = Augmentation(settings.size, settings.randaugment)
+        self._augmentation = Augmentation(
+            settings.size, settings.randaugment, settings.viewpoint, settings.light
+        )
 
     def __getitem__(self, requests: list[PlaceRequest]) -> PlaceBatch:
         """Read a batch. What is random depends on the requests alone."""

@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator
 
+import cv2
 import torch
 from torch.utils.data import DataLoader
 
@@ -41,7 +42,7 @@ def make_loader(
         num_workers=workers,
         persistent_workers=workers > 0,
         pin_memory=pin_memory,
-        worker_init_fn=_leave_signals_to_the_parent,
+        worker_init_fn=_begin_worker,
         generator=torch.Generator(),  # else torch's global one is drawn from at each epoch
     )
 
@@ -87,7 +88,12 @@ def _as_it_is(batch: PlaceBatch) -> PlaceBatch:
     return batch
 
 
-def _leave_signals_to_the_parent(worker: int) -> None:
+def _begin_worker(worker: int) -> None:
+    cv2.setNumThreads(1)  # there is a process for each core
+    _leave_signals_to_the_parent()
+
+
+def _leave_signals_to_the_parent() -> None:
     """Let Ctrl-C and SIGTERM, which often reach a whole process group, end the parent alone.
 
     It may have a checkpoint to write, and ends its workers itself: by SIGTERM, where they do not

@@ -12,6 +12,12 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 
 from selavpr_core.preprocessing import Preprocessing
+from training.batches.disturbance import Disturbance
+from training.batches.light import relit
+from training.batches.viewpoint import warped
+
+_VIEWPOINT, _LIGHT = 1, 2
+"""What tells the random numbers of one seed apart."""
 
 
 class Augmentation:
@@ -19,10 +25,21 @@ class Augmentation:
 
     size: (height, width) in pixels.
     operations: of RandAugment (bilinear, magnitude 9 of 30), one after the other; 0 for none.
+    viewpoint, light: strengths from 0, none, to 1; see training.batches.viewpoint, and
+        training.batches.light and .disturbance.
     """
 
-    def __init__(self, size: tuple[int, int], operations: int) -> None:
+    def __init__(
+        self,
+        size: tuple[int, int],
+        operations: int,
+        viewpoint: float = 0.0,
+        light: float = 0.0,
+    ) -> None:
         self._size = size
+        self._viewpoint = viewpoint
+        self._light = light
+        self._disturbance = Disturbance(size) if light else None
         self._randaugment = (
             v2.RandAugment(num_ops=operations, interpolation=InterpolationMode.BILINEAR)
             if operations
@@ -31,14 +48,25 @@ class Augmentation:
 
     def __call__(self, rgb: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
         """RGB uint8 [H, W, 3] to [height, width, 3]; the chance depends on the seed alone."""
-        height, width = self._size
-        image = Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR)
+        pixels = self._resized(rgb, seed)
+        if self._disturbance is not None:
+            # Seeds of its own: the view does not change with the light.
+            random = np.random.default_rng((seed, _LIGHT))
+            pixels = self._disturbance(relit(pixels, self._light, random), self._light, random)
         if self._randaugment is None:
-            return np.asarray(image)
+            return pixels
         # RandAugment draws from torch's global generator, which is given back as it was found.
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
-            return np.asarray(self._randaugment(image))
+            return np.asarray(self._randaugment(Image.fromarray(pixels)))
+
+    def _resized(self, rgb: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
+        if self._viewpoint:
+            random = np.random.default_rng((seed, _VIEWPOINT))
+            return warped(rgb, self._size, self._viewpoint, random)
+        height, width = self._size
+        image = Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR)
+        return np.asarray(image)
 
 
 def stacked(images: Sequence[NDArray[np.uint8]]) -> Tensor:
