@@ -101,6 +101,8 @@ class DataConfig(_Section):
     roots: for each dataset whose images have moved since: its folder.
     places, images: of a batch, over all GPUs together: places x images an optimizer step.
     size: (height, width) in pixels. randaugment: operations an image, 0 for none.
+    viewpoint, light: strengths, 0 (none) to 1, of random views (part, slant and turn of the image)
+        and of random light, colour, things in the way and faults of the camera.
     workers: processes that load images, for each GPU; null is by the number of cores.
     """
 
@@ -110,6 +112,8 @@ class DataConfig(_Section):
     images: Annotated[int, Field(ge=2)] = 4
     size: ImageSize = (224, 224)
     randaugment: Annotated[int, Field(ge=0)] = 3
+    viewpoint: Annotated[float, Field(ge=0, le=1)] = 0.0
+    light: Annotated[float, Field(ge=0, le=1)] = 0.0
     workers: Annotated[int | None, Field(ge=0, json_schema_extra={FREE_ON_RESUME: True})] = None
 
 

@@ -15,7 +15,14 @@ def make_batches(
     config: DataConfig, index: PlaceIndex, seed: int, fabric: Fabric
 ) -> tuple[PlaceSampler, DataLoader[PlaceBatch]]:
     """Return the sampler and the loader of this process: its share of every batch."""
-    settings = BatchSettings(config.places, config.images, config.size, config.randaugment)
+    settings = BatchSettings(
+        config.places,
+        config.images,
+        config.size,
+        config.randaugment,
+        config.viewpoint,
+        config.light,
+    )
     sampler = PlaceSampler(index, settings, seed, fabric.global_rank, fabric.world_size)
     workers = default_workers(fabric) if config.workers is None else config.workers
     on_gpu = fabric.device.type == "cuda"
