@@ -1,9 +1,9 @@
-"""Cars that stand at the kerb: a painted side view, extruded."""
+"""Cars, vans, lorries and buses: a painted side view, extruded."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from itertools import pairwise
 from typing import Literal
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from examples.streets.materials import Colour, Image, shade
 from examples.streets.surfaces import Surface, Texture
 
-Kind = Literal["hatchback", "saloon", "estate", "van", "mini"]
+Kind = Literal["hatchback", "saloon", "estate", "van", "mini", "bus", "lorry"]
 
 # Side view from the rear bumper (x = 0) over the roof to the front: (x, z) in metres.
 PROFILES: dict[Kind, tuple[tuple[float, float], ...]] = {
@@ -28,15 +28,24 @@ PROFILES: dict[Kind, tuple[tuple[float, float], ...]] = {
             (5.0, 0.4)),
     "mini": ((0.0, 0.33), (0.02, 0.9), (0.3, 1.5), (1.9, 1.54), (2.55, 1.0), (3.1, 0.85),
              (3.2, 0.33)),
+    "bus": ((0.0, 0.4), (0.0, 2.85), (0.15, 3.02), (10.2, 3.02), (10.4, 2.85), (10.5, 0.4)),
+    "lorry": ((0.0, 0.5), (0.0, 3.2), (0.08, 3.26), (5.5, 3.26), (5.56, 2.5), (6.5, 2.5),
+              (7.0, 1.5), (7.1, 0.45)),
 }  # fmt: skip
 WIDTHS: dict[Kind, float] = {
     "hatchback": 1.74, "saloon": 1.8, "estate": 1.8, "van": 1.95, "mini": 1.6,
+    "bus": 2.45, "lorry": 2.3,
 }  # fmt: skip
+PARKED: tuple[Kind, ...] = ("estate", "hatchback", "mini", "saloon", "van")
+MOVING: tuple[Kind, ...] = (*PARKED, "estate", "hatchback", "saloon", "bus", "lorry")
 COLOURS: tuple[Colour, ...] = (
     (196, 198, 200), (34, 36, 40), (232, 232, 230), (110, 114, 120), (150, 28, 32), (30, 62, 118),
     (60, 92, 68), (206, 172, 60), (96, 60, 44), (108, 160, 184),
 )  # fmt: skip
 _SCALE = 64  # pixels per metre
+_PILLARS: dict[Kind, tuple[float, ...]] = {
+    "van": (0.55,), "lorry": (0.8,), "bus": (0.1, 0.22, 0.34, 0.46, 0.58, 0.7, 0.82, 0.94),
+}  # fmt: skip
 _GLASS: Colour = (58, 68, 78)
 
 
@@ -78,8 +87,11 @@ class Car:
         )
 
 
-def surfaces(car: Car) -> list[Surface]:
-    """The car's sides, and the strips from the rear bumper over the roof to the front one."""
+def surfaces(car: Car, lights: bool = False) -> list[Surface]:
+    """The car's sides, and the strips from the rear bumper over the roof to the front one.
+
+    With `lights` its head and tail lamps are among those that shine when lamps are lit.
+    """
     ahead = np.array([np.cos(car.heading), np.sin(car.heading), 0.0])
     left = np.array([-ahead[1], ahead[0], 0.0])
     up = np.array([0.0, 0.0, 1.0])
@@ -105,7 +117,7 @@ def surfaces(car: Car) -> list[Surface]:
     inner = 0.99 * across
     for strip, ((x0, z0), (x1, z1)) in enumerate(pairwise(profile)):
         low, high = rear + x0 * ahead + z0 * up, rear + x1 * ahead + z1 * up
-        texture = _strip(car.kind, car.colour, strip)
+        texture = _strip(car.kind, car.colour, strip, lights)
         if z1 >= z0:  # faces the rear: seen from behind, the left side is on the left
             made.append(Surface(texture, high + inner, -2 * inner, low - high))
         else:
@@ -119,13 +131,14 @@ def _is_glass(kind: Kind, strip: int) -> bool:
     return abs(z1 - z0) > 0.3 and min(z0, z1) > 0.8 and max(z0, z1) > 1.2 and abs(x1 - x0) > 0.2
 
 
-@lru_cache(maxsize=256)
-def _strip(kind: Kind, colour: int, strip: int) -> Texture:
+@cache
+def _strip(kind: Kind, colour: int, strip: int, lights: bool) -> Texture:
     profile = PROFILES[kind]
     (x0, z0), (x1, z1) = profile[strip : strip + 2]
     paint = COLOURS[colour]
 
-    def painter() -> tuple[Image, None]:
+    def painter() -> tuple[Image, Image | None]:
+        glow = None
         wide = round(WIDTHS[kind] * _SCALE)
         high = max(8, round(float(np.hypot(x1 - x0, z1 - z0)) * _SCALE))
         image: NDArray[np.uint8] = np.full((high, wide, 3), paint, np.uint8)
@@ -136,19 +149,23 @@ def _strip(kind: Kind, colour: int, strip: int) -> Texture:
             glass = np.clip(np.asarray(_GLASS) * fall, 0, 255)
             image[3:-3, edge:-edge] = glass.astype(np.uint8)
         elif strip in (0, len(profile) - 2):
-            _face(image, paint, rear=strip == 0, tall=high > 1.2 * _SCALE)
+            lamps = _face(image, paint, rear=strip == 0, tall=high > 1.2 * _SCALE)
+            glow = np.where(lamps[..., None], image, 0).astype(np.uint8) if lights else None
         else:
             gain = np.linspace(1.06, 0.94, high)[:, None, None]
             image = np.clip(image * gain, 0, 255).astype(np.uint8)
             image[:, ::1][0] = shade(paint, 0.7)
             image[-1] = shade(paint, 0.7)
-        return image, None
+        return image, glow
 
     return Texture(painter)
 
 
-def _face(image: Image, paint: Colour, rear: bool, tall: bool) -> None:
-    """The front or the back of a car: bumper, lights, number plate, grille."""
+def _face(image: Image, paint: Colour, rear: bool, tall: bool) -> NDArray[np.bool_]:
+    """Paint the front or the back of a car; returns where its lamps are [H, W].
+
+    Bumper, lights, number plate, grille, and windows where there is room for them.
+    """
     high, wide = image.shape[:2]
     image[-max(4, high // 5) :] = (46, 48, 50)
     top, bottom = (0.15, 0.5) if not tall else (0.55, 0.72)
@@ -157,6 +174,8 @@ def _face(image: Image, paint: Colour, rear: bool, tall: bool) -> None:
     third = round(0.2 * wide)
     image[y0:y1, 6 : 6 + third] = lamp
     image[y0:y1, -6 - third : -6] = lamp
+    lamps: NDArray[np.bool_] = np.zeros((high, wide), bool)
+    lamps[y0:y1, 6 : 6 + third] = lamps[y0:y1, -6 - third : -6] = True
     if not rear:
         image[y0:y1, wide // 3 : -wide // 3] = (34, 36, 38)
     plate = round(0.14 * wide)
@@ -165,9 +184,13 @@ def _face(image: Image, paint: Colour, rear: bool, tall: bool) -> None:
         image[round(0.12 * high) : round(0.45 * high), 10 : wide // 2 - 3] = _GLASS
         image[round(0.12 * high) : round(0.45 * high), wide // 2 + 3 : -10] = _GLASS
         image[:, wide // 2 - 1 : wide // 2 + 1] = shade(paint, 0.5)
+    elif tall:  # a bus
+        image[round(0.08 * high) : round(0.5 * high), 8:-8] = _GLASS
+        image[round(0.02 * high) : round(0.07 * high), wide // 4 : -wide // 4] = (226, 170, 50)
+    return lamps
 
 
-@lru_cache(maxsize=256)
+@cache
 def _side(kind: Kind, colour: int, mirrored: bool) -> Texture:
     profile = np.array(PROFILES[kind])
     paint = COLOURS[colour]
@@ -189,13 +212,14 @@ def _side(kind: Kind, colour: int, mirrored: bool) -> Texture:
         cv2.fillPoly(image, [pixels(body)], (*paint, 255))
         below = np.array([[0, 0.26], [length, 0.26], [length, 0.42], [0, 0.42]])
         cv2.fillPoly(image, [pixels(below)], (*shade(paint, 0.6), 255))
-        waist = 0.92 if kind != "van" else 1.2
+        large = kind in ("bus", "lorry")
+        waist = 1.5 if large else 1.2 if kind == "van" else 0.92
         glass = _window_line(profile, waist, kind)
         cv2.fillPoly(image, [pixels(glass)], (*_GLASS, 255))
         shine = glass.copy()
         shine[:, 1] = np.maximum(shine[:, 1], waist + 0.6 * (glass[:, 1].max() - waist))
         cv2.fillPoly(image, [pixels(shine)], (104, 122, 138, 255))
-        for share in (0.36, 0.62) if kind != "van" else (0.55,):
+        for share in _PILLARS.get(kind, (0.36, 0.62)):
             x = share * length
             cv2.line(image, at(x, waist), at(x, top - 0.08), (*shade(paint, 0.8), 255), 5)
             cv2.line(image, at(x, 0.3), at(x, waist), (*shade(paint, 0.65), 255), 1)
@@ -204,11 +228,11 @@ def _side(kind: Kind, colour: int, mirrored: bool) -> Texture:
         cv2.rectangle(image, at(0.0, 0.88), at(0.14, 0.7), (170, 26, 30, 255), -1)
         cv2.rectangle(image, at(length - 0.22, 0.76), at(length - 0.02, 0.62),
                       (230, 228, 206, 255), -1)  # fmt: skip
+        grown = 1.35 if large else 1.0
         for x in (0.19 * length, 0.81 * length):
-            cv2.circle(image, at(x, 0.31), round(0.36 * _SCALE), (22, 22, 24, 255), -1)
-            cv2.circle(image, at(x, 0.31), round(0.3 * _SCALE), (34, 34, 36, 255), -1)
-            cv2.circle(image, at(x, 0.31), round(0.18 * _SCALE), (150, 152, 156, 255), -1)
-            cv2.circle(image, at(x, 0.31), round(0.06 * _SCALE), (70, 72, 76, 255), -1)
+            for radius, tone in ((0.36, 22), (0.3, 35), (0.18, 152), (0.06, 72)):
+                size = round(grown * radius * _SCALE)
+                cv2.circle(image, at(x, grown * 0.31), size, (tone, tone, tone + 2, 255), -1)
         if mirrored:
             image = np.ascontiguousarray(image[:, ::-1])
         return image, None
@@ -221,8 +245,8 @@ def _window_line(profile: NDArray[np.float64], waist: float, kind: Kind) -> NDAr
     xs = np.linspace(profile[0, 0], profile[-1, 0], 200)
     roof = np.interp(xs, np.maximum.accumulate(profile[:, 0]), profile[:, 1]) - 0.09
     inside = roof > waist + 0.02
-    if kind == "van":
-        inside &= xs > 0.52 * profile[-1, 0]
+    if kind in ("van", "lorry"):
+        inside &= xs > (0.52 if kind == "van" else 0.79) * profile[-1, 0]
     xs, roof = xs[inside], roof[inside]
     trim = slice(6, -6)
     lower = np.stack([xs[trim], np.full_like(xs[trim], waist)], axis=1)

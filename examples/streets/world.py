@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from examples.streets import buildings, facades, materials, sprites
 from examples.streets.buildings import House
-from examples.streets.cars import COLOURS, PROFILES, Car, Kind
+from examples.streets.cars import COLOURS, PARKED, Car
 from examples.streets.materials import Colour, Image
 from examples.streets.plan import Block, Plan, Street, inset, make_plan
 from examples.streets.sprites import Species
@@ -107,7 +107,6 @@ def build_world(seed: int, rows: int = 5, columns: int = 5) -> World:
 def park_cars(world: World, seed: int, share: float = 0.55) -> tuple[Car, ...]:
     """Fill this share of the places at the kerbs with cars; another seed, other cars."""
     rng = np.random.default_rng([seed, 41])
-    kinds: list[Kind] = sorted(PROFILES)
     cars = []
     for street in world.plan.streets:
         start, end = world.plan.ends(street)
@@ -124,7 +123,7 @@ def park_cars(world: World, seed: int, share: float = 0.55) -> tuple[Car, ...]:
                     x, y = start + at * along + offset * left
                     ahead = -side * along  # right-hand traffic
                     heading = float(np.arctan2(ahead[1], ahead[0]) + rng.normal(0, 0.02))
-                    kind = kinds[int(rng.integers(len(kinds)))]
+                    kind = PARKED[int(rng.integers(len(PARKED)))]
                     colour = int(rng.integers(len(COLOURS)))
                     cars.append(Car(float(x), float(y), heading, kind, colour))
                 at += float(rng.uniform(5.8, 7.0))
