@@ -74,7 +74,9 @@ class ModelConfig(_Section):
         ("tiny"), or published ones ("base", "large", ...).
         A hash branch that they lack starts with copies of the float branch's adapters.
     backbone: without `init`: "dinov2" (fetched once from the Hugging Face hub), a file of DINOv2
-        weights, or "random" (for tests).
+        weights or of an earlier run, or "random".
+    layer_scale: what the blocks' LayerScale starts at in a random backbone; null is timm's 1e-5,
+        with which a block that is not tuned does nearly nothing.
     input_size: (height, width) in pixels at inference; null is the preset's.
     """
 
@@ -85,6 +87,7 @@ class ModelConfig(_Section):
     branches: Literal["float", "hash", "both"] = "float"
     init: str | None = None
     backbone: str = "dinov2"
+    layer_scale: Annotated[float | None, Field(gt=0)] = None
     input_size: ImageSize | None = None
 
     @model_validator(mode="after")
@@ -131,11 +134,37 @@ class LossConfig(_Section):
 
 
 class OptimizerConfig(_Section):
-    """Adam and its schedule: the learning rate is halved every `halve_every` epochs."""
+    """The optimizer and its schedule.
+
+    schedule: "halving": Adam, whose learning rate is halved every `halve_every` epochs; or
+        "cosine": AdamW, whose learning rate falls to zero along half a cosine, over all epochs.
+    weight_decay: of Adam; or of AdamW, decoupled, and of matrices and kernels alone.
+    warmup: first steps, in which the learning rate rises from zero.
+    clip: greatest length of the gradient of all that is trained; null for any.
+    """
 
     learning_rate: Annotated[float, Field(gt=0)] = 4e-4
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    schedule: Literal["halving", "cosine"] = "halving"
     halve_every: Positive = 3
+    warmup: Annotated[int, Field(ge=0)] = 0
+    clip: Annotated[float | None, Field(gt=0)] = None
+
+
+class DistillationConfig(_Section):
+    """A teacher whose features the backbone learns to predict (model.strategy full).
+
+    teacher: ONNX file: image N x 3 x H x W of `data.size`, RGB in [-1, 1], to "embedding" N x C
+        and "map" N x C x h x w.
+    weight: of the distillation loss. metric_weight: of the branches' own loss.
+    keep: share of the patches, at most, that go through the blocks, all those of some of the
+        teacher's cells, drawn anew each step; the loss looks at these cells.
+    """
+
+    teacher: Annotated[FilePath, Field(json_schema_extra={FREE_ON_RESUME: True})]
+    weight: Annotated[float, Field(ge=0)] = 1.0
+    metric_weight: Annotated[float, Field(ge=0)] = 0.0
+    keep: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
 class TrainerConfig(_Section):
@@ -201,7 +230,8 @@ class Config(_Section):
     """A training run; what is left out has the published value.
 
     name: of the run; its folder is `output`/`name`. seed: of everything random.
-    validation: null for none: then the last epoch's weights are the best.
+    distillation: null for none. validation: null for none: then the last epoch's weights are the
+        best.
     """
 
     name: Annotated[
@@ -214,6 +244,7 @@ class Config(_Section):
     data: DataConfig
     loss: LossConfig = LossConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
+    distillation: DistillationConfig | None = None
     trainer: TrainerConfig = TrainerConfig()
     validation: ValidationConfig | None = None
 
@@ -339,7 +370,10 @@ def leaves(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def changed_keys(saved: Config, now: Config) -> list[str]:
     """Return the keys in which two configurations differ and that change a run's result."""
-    return list(_changed(saved, now, ""))
+    changed = list(_changed(saved, now, ""))
+    if saved.optimizer.schedule == "cosine" and saved.trainer.epochs != now.trainer.epochs:
+        changed.append("trainer.epochs")  # every learning rate depends on them
+    return changed
 
 
 def _changed(saved: BaseModel, now: BaseModel, prefix: str) -> Iterator[str]:

@@ -111,6 +111,4 @@ def _quiet() -> None:
     for name in ("lightning", "lightning.fabric", "lightning.pytorch"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"lightning\..*")
-    # A run may be resumed between an epoch's last step and the schedule's.
-    warnings.filterwarnings("ignore", message=r"Detected call of `lr_scheduler\.step")
     warnings.filterwarnings("ignore", module=r"torch\.(distributed|nn\.parallel|optim)\..*")

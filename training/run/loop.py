@@ -14,14 +14,15 @@ import numpy as np
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import StepLR
 from tqdm import tqdm
 
 from selavpr_core.model import SelaVPR
 from training.batches import PlaceBatch, normalised
+from training.distillation import Teacher
 from training.errors import TrainingError
 from training.evaluation.evaluation_set import EvaluationSet
 from training.index import PlaceIndex
+from training.losses import LossTerms
 from training.run.checkpoint import (
     changing_state,
     frozen_digest,
@@ -31,13 +32,16 @@ from training.run.checkpoint import (
 )
 from training.run.config import Config
 from training.run.data import make_batches
+from training.run.distilling import Distilling
 from training.run.early_stopping import BestEpoch
 from training.run.folder import RunFolder
 from training.run.hardware import chosen_precision
 from training.run.journal import Journal, Undecodable
 from training.run.network import trained_branches
 from training.run.objective import make_objective
+from training.run.optimizer import make_optimizer
 from training.run.ranks import from_all, greatest, lead_does
+from training.run.schedule import learning_rate
 from training.run.stopping import Interruption, Stopped, StopRequest
 from training.run.validation import validate
 from training.strategies import prepare_for_training, set_training_mode
@@ -91,8 +95,12 @@ class Loop:
         index: PlaceIndex,
         model: SelaVPR,
         evaluation_set: EvaluationSet | None,
+        teacher: Teacher | None = None,
     ) -> None:
-        """fabric: launched. model: as it is before the first step; it is trained in place."""
+        """fabric: launched. model: as it is before the first step; it is trained in place.
+
+        teacher: of the configuration's distillation.
+        """
         self.position = Position()
         self.best = BestEpoch()
         self.undecodable = Undecodable(folder.undecodable)
@@ -115,14 +123,15 @@ class Loop:
             # Statistics of the undivided batch, like the pairs.
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
         self._model = model
-        self._optimizer = torch.optim.Adam(
-            self._parameters,
-            lr=config.optimizer.learning_rate,
-            weight_decay=config.optimizer.weight_decay,
-            fused=on_gpu,
-        )
-        self._scheduler = StepLR(self._optimizer, config.optimizer.halve_every, gamma=0.5)
-        self._network, self._stepper = fabric.setup(model, self._optimizer)
+        self._distilling: Distilling | None = None
+        trained: nn.Module = model
+        if config.distillation is not None and teacher is not None:
+            size, seed = config.data.size, config.seed
+            self._distilling = Distilling(config.distillation, teacher, model, size, seed)
+            trained = self._distilling.student
+            self._parameters.extend(self._distilling.student.layers.parameters())
+        self._optimizer = make_optimizer(config.optimizer, self._parameters, fused=on_gpu)
+        self._network, self._stepper = fabric.setup(trained, self._optimizer)
 
     def restore(self) -> None:
         """Go on where the folder's checkpoint was written; TrainingError where it does not fit."""
@@ -139,7 +148,8 @@ class Loop:
             )
         restore_state(self._model, content["model"])
         self._optimizer.load_state_dict(content["optimizer"])
-        self._scheduler.load_state_dict(content["scheduler"])
+        if self._distilling is not None:
+            self._distilling.restore(content["distillation"], self._folder.path)
         self._fabric.strategy.precision.load_state_dict(content["scaler"])
         self.position = Position(**content["position"])
         self.best = BestEpoch(**content["best"])
@@ -175,8 +185,9 @@ class Loop:
 
     def _introduce(self) -> None:
         position, index = self.position, self._index
-        trained = sum(parameter.numel() for parameter in self._parameters)
-        everything = sum(parameter.numel() for parameter in self._model.parameters())
+        parameters = list(self._model.parameters())
+        trained = sum(p.numel() for p in parameters if p.requires_grad)
+        everything = sum(p.numel() for p in parameters)
         _say(
             f"{self._config.name}: {index.images:,} images of {index.places:,} places, "
             f"{len(self._sampler):,} batches an epoch; trains {trained:,} of {everything:,} "
@@ -247,20 +258,48 @@ class Loop:
         self.undecodable.add(batch.undecodable)
         images = batch.images.to(self._fabric.device, non_blocking=True)
         labels = batch.labels.to(self._fabric.device, non_blocking=True)
-        _seed(self._config.seed, step, self._fabric.global_rank + 1)
-        # Without a name for them, the floats are gone before the backward pass.
-        output = self._network(normalised(images), self._trained)
-        # The same for all ranks, which must draw the same pairs of the common batch.
-        _seed(self._config.seed, step, 0)
-        terms = self._objective(output, labels)
+        self._set_rate(step)
+        terms = self._terms(images, labels, step)
         self._stepper.zero_grad(set_to_none=True)
         self._fabric.backward(terms.total)
+        if (clip := self._config.optimizer.clip) is not None:
+            # A gradient that is not finite is told apart by its loss, or by the gradient scaler.
+            self._fabric.clip_gradients(
+                self._network, self._stepper, max_norm=clip, error_if_nonfinite=False
+            )
         self._stepper.step()
         total = terms.total.detach()
         self._unread.append(_Unread(step, batch.paths, self._rate(), total, terms.parts))
         position.step = step
         position.batch += 1
         self._uncounted += len(batch.paths)
+
+    def _set_rate(self, step: int) -> None:
+        config = self._config
+        steps = config.trainer.epochs * len(self._sampler)
+        rate = learning_rate(config.optimizer, step, self.position.epoch, steps)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+
+    def _terms(self, images: Tensor, labels: Tensor, step: int) -> LossTerms:
+        """Return the losses of a step; images: [B, 3, H, W] uint8."""
+        seed, branches, distilling = self._config.seed, self._trained, self._distilling
+        own, common = (seed, step, self._fabric.global_rank + 1), (seed, step, 0)
+        if distilling is None:
+            _seed(*own)
+            # Without a name for them, the floats are gone before the backward pass.
+            output = self._network(normalised(images), branches)
+            # The same for all ranks, which must draw the same pairs of the common batch.
+            _seed(*common)
+            return self._objective(output, labels)
+        _seed(*common)
+        lesson = distilling.lesson(images, labels)
+        _seed(*own)
+        output, prediction = self._network(
+            normalised(images), branches, lesson.patches, lesson.inside
+        )
+        _seed(*common)
+        return distilling.terms(lesson, prediction, self._objective(output, labels), labels)
 
     def _read_losses(self) -> None:
         """Note the losses of the steps since the last time; TrainingError for one not finite."""
@@ -308,6 +347,7 @@ class Loop:
         assert self._journal is not None
         self.undecodable.write()
         self._journal.flush()
+        distilling = self._distilling
         write_checkpoint(
             self._folder.checkpoint,
             {
@@ -315,10 +355,10 @@ class Loop:
                 "frozen": self._frozen_digest,
                 "model": changing_state(self._model),
                 "optimizer": self._optimizer.state_dict(),
-                "scheduler": self._scheduler.state_dict(),
                 "scaler": self._fabric.strategy.precision.state_dict(),
                 "position": asdict(self.position),
                 "best": asdict(self.best),
+                **({} if distilling is None else {"distillation": distilling.state()}),
             },
         )
 
@@ -364,7 +404,6 @@ class Loop:
         if position.batch == len(self._sampler):
             position.epoch, position.batch = epoch, 0
             position.loss_sum, position.loss_count = 0.0, 0
-            self._scheduler.step()
         position.done = self._at_max_steps()
 
     def _leave_if(self, signal_number: int) -> None:

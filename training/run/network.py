@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from timm.layers import LayerScale
 
 from selavpr_core.model import ModelSettings, SelaVPR
 from selavpr_core.model.settings import BRANCHES
@@ -33,11 +34,13 @@ def starting_network(config: ModelConfig, seed: int) -> SelaVPR:
     float branch's adapters. Logs a warning for a backbone of random weights. Raises ConfigError
     where the configuration contradicts itself or `init`, WeightsError, WeightsUnavailableError.
     """
+    if config.layer_scale is not None and (config.init is not None or config.backbone != "random"):
+        raise ConfigError("model.layer_scale is where random weights start: leave it out")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if config.init is None:
             model = _build(config, trained_branches(config))
-            _fill_backbone(model, config.backbone)
+            _fill_backbone(model, config)
             return model
         return _continued(config, load_model(config.init))
 
@@ -78,13 +81,16 @@ def _check_same(config: ModelConfig, initial: ModelSettings, wanted: ModelSettin
             )
 
 
-def _fill_backbone(model: SelaVPR, backbone: str) -> None:
-    preset = model.settings.preset
+def _fill_backbone(model: SelaVPR, config: ModelConfig) -> None:
+    preset, backbone = model.settings.preset, config.backbone
     if backbone == "random":
-        _logger.warning(
-            "WARNING: the backbone has random weights (model.backbone=random): what is trained on "
-            "it tells places apart badly, good for tests only"
-        )
+        if config.strategy != "full":
+            _logger.warning(
+                "WARNING: the backbone has random weights (model.backbone=random): what is trained "
+                "on it tells places apart badly, good for tests only"
+            )
+        if config.layer_scale is not None:
+            _start_layer_scales(model, config.layer_scale)
     elif backbone == "dinov2":
         if preset not in hub.BACKBONES:
             raise ConfigError(
@@ -94,3 +100,10 @@ def _fill_backbone(model: SelaVPR, backbone: str) -> None:
         load_backbone(model, hub.fetch_backbone(preset))
     else:
         load_backbone(model, Path(backbone).expanduser())
+
+
+def _start_layer_scales(model: SelaVPR, value: float) -> None:
+    with torch.no_grad():
+        for module in model.backbone.modules():
+            if isinstance(module, LayerScale):
+                module.gamma.fill_(value)

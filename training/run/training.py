@@ -13,6 +13,7 @@ from training.batches import worker_death
 from training.errors import TrainingError
 from training.index import PlaceIndex
 from training.run.config import Config
+from training.run.distilling import load_teacher
 from training.run.folder import RunFolder
 from training.run.hardware import make_fabric
 from training.run.loop import Loop
@@ -38,9 +39,10 @@ def train(config: Config, resume: bool = False) -> Path:
     # Before other processes are launched: mistakes are told once, and the folder is not made.
     index = PlaceIndex.load(config.data.index, config.data.roots)
     evaluation_set = None if config.validation is None else load_validation_set(config.validation)
+    teacher = load_teacher(config, fabric.device)
     model = starting_network(config.model, config.seed)
     fabric.launch()
-    loop = Loop(config, fabric, folder, index, model, evaluation_set)
+    loop = Loop(config, fabric, folder, index, model, evaluation_set, teacher)
     lead_does(fabric, lambda: folder.take(resume))
     if resume and folder.checkpoint.is_file():
         loop.restore()

@@ -11,7 +11,15 @@ import torch
 
 import selavpr_core
 
-_LIBRARIES = ("timm", "lightning", "pytorch-metric-learning", "numpy", "pyarrow", "pillow")
+_LIBRARIES = (
+    "timm",
+    "lightning",
+    "pytorch-metric-learning",
+    "numpy",
+    "pyarrow",
+    "pillow",
+    "onnxruntime",
+)
 
 
 def versions(device: torch.device) -> dict[str, str | None]:

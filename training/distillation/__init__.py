@@ -1,0 +1,18 @@
+"""A teacher whose features the backbone learns to predict, and what a student needs for it."""
+
+from training.distillation.cells import Cells, Kept
+from training.distillation.loss import distillation_losses
+from training.distillation.student import Prediction, Student
+from training.distillation.targets import RunningMean
+from training.distillation.teacher import Features, Teacher
+
+__all__ = [
+    "Cells",
+    "Features",
+    "Kept",
+    "Prediction",
+    "RunningMean",
+    "Student",
+    "Teacher",
+    "distillation_losses",
+]

@@ -1,0 +1,17 @@
+"""How far a prediction is from what a teacher says."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def distillation_losses(predicted: Tensor, target: Tensor) -> Tensor:
+    """Return 1 - cosine of each image, [B] float32; of several vectors an image, their mean.
+
+    predicted, target: [B, ..., C]. Half precision is computed in float32.
+    """
+    with torch.autocast(predicted.device.type, enabled=False):
+        cosines = functional.cosine_similarity(predicted.float(), target.float(), dim=-1)
+        return 1 - cosines.flatten(1).mean(dim=1) if cosines.ndim > 1 else 1 - cosines

@@ -1,0 +1,78 @@
+"""A network that learns from a teacher, and says what it makes of an image in his terms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from selavpr_core.model import Output, SelaVPR
+from selavpr_core.model.settings import PATCH_SIZE
+from training.distillation.cells import cell_means
+
+
+class Prediction(NamedTuple):
+    """Of a teacher's embeddings [B, C] and of M cells of his maps [B, M, C], float32."""
+
+    embedding: Tensor
+    cells: Tensor
+
+
+class Student(nn.Module):
+    """A network without adapters, and the two linear layers that predict a teacher's features.
+
+    The layers see the backbone's normed patches: their mean over a cell, and over the image. They
+    are trained with the network and belong to the run alone.
+    """
+
+    def __init__(self, network: SelaVPR, channels: tuple[int, int]) -> None:
+        """channels: of the teacher's embedding and of his map."""
+        super().__init__()
+        self.network = network
+        width = network.settings.embed_dim
+        self.layers = nn.ModuleDict(
+            {
+                name: nn.Linear(width, count)
+                for name, count in zip(Prediction._fields, channels, strict=True)
+            }
+        )
+
+    def forward(
+        self, images: Tensor, branches: Sequence[str], patches: Tensor | None, inside: Tensor
+    ) -> tuple[Output, Prediction]:
+        """Describe images, and predict what the teacher says of them.
+
+        images: [B, 3, H, W], normalised RGB. branches: to compute; `codes` of the output is None.
+        patches: [K] int64, those that go through the blocks; None for all. inside: [M, K] bool,
+        which of them lie in which cell. With some of the patches left out, the branches' heads must
+        be ones for which it does not matter where a patch is.
+        """
+        backbone = self.network.backbone
+        for tokens in backbone.stages(images, patches):
+            last = tokens
+        normed = backbone.norm(last.float())
+        grid = (images.shape[-2] // PATCH_SIZE, images.shape[-1] // PATCH_SIZE)
+        output = self._described(normed, branches, grid if patches is None else (len(patches), 1))
+        # In half precision, targets that differ little would be one.
+        with torch.autocast(images.device.type, enabled=False):
+            features = normed[:, 1:].float()
+            prediction = Prediction(
+                self.layers["embedding"](features.mean(dim=1)),
+                self.layers["cells"](cell_means(features, inside)),
+            )
+        return output, prediction
+
+    def _described(self, normed: Tensor, branches: Sequence[str], grid: tuple[int, int]) -> Output:
+        heads = {
+            "float": self.network.float_branch,
+            "hash": self.network.hash_branch,
+        }
+        vectors: dict[str, Tensor] = {}
+        for name in branches:
+            branch = heads[name]
+            assert branch is not None
+            head = branch.head
+            vectors[name] = head(normed if head.reads_class_token else normed[:, 1:], grid)
+        return Output(vectors.get("float"), vectors.get("hash"), None)

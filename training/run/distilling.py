@@ -1,0 +1,156 @@
+"""A run with a teacher: what each step learns from him, beside the losses of the branches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from selavpr_core.model import SelaVPR
+from selavpr_core.model.settings import PATCH_SIZE
+from training.distillation import (
+    Cells,
+    Kept,
+    Prediction,
+    RunningMean,
+    Student,
+    Teacher,
+    distillation_losses,
+)
+from training.errors import ConfigError, TrainingError
+from training.losses import LossTerms
+from training.run.config import Config, DistillationConfig
+from training.run.gathering import gather_batch
+
+
+def load_teacher(config: Config, device: torch.device) -> Teacher | None:
+    """Return the teacher of a configuration, None where it names none.
+
+    Raises ConfigError where it does not fit, or the network is none that learns from one.
+    """
+    distillation, model = config.distillation, config.model
+    if distillation is None:
+        return None
+    if model.strategy != "full":
+        raise ConfigError(
+            f"a teacher teaches the whole backbone: model.strategy must be full with distillation, "
+            f"not {model.strategy}"
+        )
+    if distillation.keep < 1 and model.head != "gem":
+        raise ConfigError(
+            f"model.head {model.head} needs to know where patches are: with it distillation.keep "
+            "must be 1"
+        )
+    return Teacher(distillation.teacher, config.data.size, device)
+
+
+class Lesson(NamedTuple):
+    """What a batch of B images is to learn: the targets of the cells that are looked at.
+
+    targets: [B, C] and [B, M, C], centred and of length 1. patches: those that go through the
+    blocks, None for all. inside: [M, K] bool, which of them lie in which cell.
+    """
+
+    targets: Prediction
+    patches: Tensor | None
+    inside: Tensor
+
+
+class Distilling:
+    """The teacher of a run, and what of the run belongs to neither the network nor the optimizer.
+
+    student: the network with the layers that predict; trained in its place.
+    """
+
+    def __init__(
+        self,
+        config: DistillationConfig,
+        teacher: Teacher,
+        network: SelaVPR,
+        size: tuple[int, int],
+        seed: int,
+    ) -> None:
+        """size: (height, width) in pixels of training images. seed: of the layers' weights."""
+        self._config = config
+        self._teacher = teacher
+        self._cells = Cells((size[0] // PATCH_SIZE, size[1] // PATCH_SIZE), teacher.grid)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.student = Student(network, teacher.channels)
+        self._means = nn.ModuleDict(
+            {
+                name: RunningMean(channels)
+                for name, channels in zip(Prediction._fields, teacher.channels, strict=True)
+            }
+        )
+
+    def lesson(self, images: Tensor, labels: Tensor) -> Lesson:
+        """Let the teacher look at a batch [B, 3, H, W] uint8; draws from torch's CPU generator.
+
+        What has been seen of all processes' images goes into the means that targets are less of.
+        """
+        self._means.to(images.device)
+        features = self._teacher(images)
+        maps = features.map.flatten(2)
+        for name, rows in (("embedding", features.embedding), ("cells", maps.mean(dim=2))):
+            gathered, _ = gather_batch(rows.to(images.device), labels)
+            self._mean(name).update(gathered)
+        kept = self._on(images.device, self._cells.draw(self._config.keep))
+        cells = maps.to(images.device)[:, :, kept.cells].transpose(1, 2)
+        targets = Prediction(
+            self._mean("embedding").centred(features.embedding.to(images.device)),
+            self._mean("cells").centred(cells),
+        )
+        return Lesson(targets, None if self._config.keep == 1 else kept.patches, kept.inside)
+
+    def terms(
+        self, lesson: Lesson, prediction: Prediction, metric: LossTerms, labels: Tensor
+    ) -> LossTerms:
+        """Return the losses together; that of the branches is the same on all processes already.
+
+        labels: [B] of this process.
+        """
+        losses = [
+            distillation_losses(predicted, target)
+            for predicted, target in zip(prediction, lesson.targets, strict=True)
+        ]
+        gathered, _ = gather_batch(torch.stack(losses, dim=1), labels)
+        of_embedding, of_cells = gathered.mean(dim=0)
+        distillation = of_embedding + of_cells
+        parts = {
+            "distillation": distillation.detach(),
+            "distillation/embedding": of_embedding.detach(),
+            "distillation/cells": of_cells.detach(),
+        }
+        config = self._config
+        total = config.weight * distillation + config.metric_weight * metric.total
+        return LossTerms(total, {**parts, **metric.parts})
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint needs beside network and optimizer."""
+        return {
+            "teacher": self._teacher.digest,
+            "layers": self.student.layers.state_dict(),
+            "means": self._means.state_dict(),
+        }
+
+    def restore(self, state: dict[str, Any], folder: Path) -> None:
+        """Put back what `state` returned; TrainingError where the teacher is another one."""
+        if state["teacher"] != self._teacher.digest:
+            raise TrainingError(
+                f"the teacher is another one than {folder} was started with: put the file back "
+                "(distillation.teacher=FILE), or start a new run"
+            )
+        self.student.layers.load_state_dict(state["layers"])
+        self._means.load_state_dict(state["means"])
+
+    def _mean(self, name: str) -> RunningMean:
+        mean = self._means[name]
+        assert isinstance(mean, RunningMean)
+        return mean
+
+    @staticmethod
+    def _on(device: torch.device, kept: Kept) -> Kept:
+        return Kept(*(tensor.to(device) for tensor in kept))
