@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
@@ -130,6 +130,9 @@ def _sides(
         profile = [(0, 1), (0, below), (s, 0), (1 - s, 0), (1, below), (1, 1)]
     mirrored = [(1 - x, z) for x, z in reversed(profile)]
     back = house.point(0, d, 0) - house.point(0, 0, 0)
+    if house.lot.detached:
+        yield from _free_sides(house, top, profile, mirrored)
+        return
     if house.tower:
         front = Texture(lambda: facades.paint(house.facade))
         for origin, u in (
@@ -155,6 +158,44 @@ def _sides(
         -height * UP,
         None if gable is None else [(1 - x / w, 1 - z / height) for x, z in gable],
     )
+
+
+def _free_sides(
+    house: House, top: float, profile: list[tuple[float, float]],
+    mirrored: list[tuple[float, float]],
+) -> Iterator[Surface]:  # fmt: skip
+    """Sides and back of a house that stands alone: fronts of their own, without door or shop."""
+    style, w, d = house.facade.style, house.lot.width, house.lot.depth
+    plain_style = replace(style, ground="flat", balconies=0.0, oriel=False, roof="flat")
+    for side, (x, inward, wide, shape) in enumerate(
+        ((0.0, d, d, profile), (w, 0.0, d, mirrored), (w, d, w, None))
+    ):
+        facade = facades.lay_out(plain_style, wide, house.facade.seed + 5_000_000 * (side + 1))
+        facade = replace(
+            facade, height=top if side < 2 else house.eaves,
+            openings=tuple(opening for opening in facade.openings if opening.kind == "window"),
+        )  # fmt: skip
+
+        def painter(facade: Facade = facade) -> tuple[Image, Image | None]:
+            return facades.paint(facade)
+
+        ends = ((0.0, d), (0.0, 0.0)), ((w, 0.0), (w, d)), ((w, d), (0.0, d))
+        (x, inward), (x1, inward1) = ends[side]
+        high = facade.height
+        outline = shape
+        if side == 2 and (gable := facades.outline(house.facade)) is not None:
+            high = house.facade.height
+            facade = replace(facade, height=high)
+            outline = [(1 - a / w, 1 - z / high) for a, z in gable]
+
+            def painter(facade: Facade = facade) -> tuple[Image, Image | None]:
+                return facades.paint(facade)
+
+        origin = house.point(x, inward, high)
+        yield Surface(
+            Texture(painter), origin, house.point(x1, inward1, high) - origin, -high * UP,
+            outline, takes_shadows=True,
+        )  # fmt: skip
 
 
 def _roof(house: House, rise: float, setback: float, rng: np.random.Generator) -> Iterator[Surface]:

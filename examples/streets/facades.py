@@ -10,66 +10,7 @@ import numpy as np
 
 from examples.streets import materials
 from examples.streets.materials import PIXELS_PER_METRE, Colour, Image, mix, shade
-
-Wall = Literal["brick", "plaster", "ashlar", "panels", "boards"]
-Window = Literal["cross", "sash", "arched", "tall", "ribbon", "shuttered"]
-Ground = Literal["shop", "arcade", "flat", "garage"]
-Roof = Literal["flat", "tiles", "mansard", "gable", "stepped"]
-
-WALL_COLOURS: dict[Wall, tuple[Colour, ...]] = {
-    "brick": ((150, 78, 60), (122, 62, 52), (176, 112, 78), (196, 158, 112), (98, 66, 60)),
-    "plaster": (
-        (226, 208, 160), (214, 172, 120), (230, 224, 210), (188, 202, 190), (206, 160, 148),
-        (168, 186, 204), (220, 190, 100), (196, 132, 104), (236, 214, 196), (150, 168, 140),
-    ),
-    "ashlar": ((196, 184, 160), (172, 166, 156), (208, 198, 180), (160, 146, 128)),
-    "panels": ((190, 192, 194), (112, 118, 126), (214, 208, 200), (92, 104, 112), (150, 112, 88)),
-    "boards": ((142, 48, 42), (72, 92, 80), (206, 178, 96), (90, 78, 70), (66, 88, 118)),
-}  # fmt: skip
-TRIM_COLOURS: tuple[Colour, ...] = (
-    (240, 236, 226), (226, 214, 190), (120, 112, 104), (66, 70, 74), (206, 196, 176),
-)  # fmt: skip
-PAINT_COLOURS: tuple[Colour, ...] = (
-    (52, 84, 62), (38, 66, 104), (122, 40, 36), (70, 52, 40), (30, 34, 38), (150, 110, 50),
-    (48, 104, 108), (98, 58, 92), (200, 198, 190),
-)  # fmt: skip
-ROOF_COLOURS: tuple[Colour, ...] = (
-    (158, 82, 58), (132, 70, 54), (84, 86, 94), (68, 72, 78), (116, 84, 66),
-)  # fmt: skip
-SHOP_NAMES: tuple[str, ...] = (
-    "BAKERY", "CAFE NORD", "BOOKS", "OPTIK", "HOTEL", "PHARMACY", "FLORIST", "BARBER", "PIZZERIA",
-    "MUSIC", "TAILOR", "LIBRARY", "BICYCLES", "ANTIQUES", "TEA HOUSE", "GALLERY", "SHOES", "DELI",
-    "KIOSK", "CINEMA", "BANK", "TOYS", "RECORDS", "MARKET", "BISTRO", "CLOCKS", "LAMPS", "WINE",
-    "PRINTS", "TATTOO", "NOODLES", "HATS",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class FacadeStyle:
-    """Everything about a front but its width. Lengths in metres."""
-
-    wall: Wall
-    wall_colour: Colour
-    trim_colour: Colour
-    paint: Colour  # doors, shop fronts
-    shutters: Colour
-    window: Window
-    ground: Ground
-    ground_height: float
-    floors: int  # above the ground floor
-    floor_height: float
-    bay: float  # from one window's middle to the next
-    courses: bool  # a moulding under each floor
-    quoins: bool  # dressed corner stones
-    balconies: float  # share of windows with a balcony
-    roof: Roof
-    roof_colour: Colour
-    shop_name: str
-
-    @property
-    def eaves(self) -> float:
-        """Height of the wall's top above the pavement."""
-        return self.ground_height + self.floors * self.floor_height + 0.6
+from examples.streets.styles import FacadeStyle
 
 
 @dataclass(frozen=True)
@@ -95,53 +36,6 @@ class Facade:
     seed: int
 
 
-def random_style(rng: np.random.Generator) -> FacadeStyle:
-    """A style whose parts go together, drawn from `rng`."""
-    wall: Wall = rng.choice(
-        ["brick", "plaster", "ashlar", "panels", "boards"], p=[0.27, 0.43, 0.13, 0.11, 0.06]
-    )
-    windows: list[Window] = {
-        "brick": ["sash", "arched", "cross"],
-        "plaster": ["cross", "shuttered", "tall", "sash"],
-        "ashlar": ["arched", "tall", "sash"],
-        "panels": ["ribbon", "tall"],
-        "boards": ["cross", "shuttered"],
-    }[wall]  # type: ignore[assignment]
-    roofs: list[Roof] = {
-        "brick": ["tiles", "stepped", "gable", "flat"],
-        "plaster": ["tiles", "tiles", "mansard", "gable"],
-        "ashlar": ["mansard", "flat", "tiles"],
-        "panels": ["flat"],
-        "boards": ["gable", "tiles"],
-    }[wall]  # type: ignore[assignment]
-
-    def pick(colours: tuple[Colour, ...]) -> Colour:
-        chosen = colours[int(rng.integers(len(colours)))]
-        return shade(chosen, float(rng.uniform(0.92, 1.06)))
-
-    window = windows[int(rng.integers(len(windows)))]
-    low = wall == "boards"
-    return FacadeStyle(
-        wall=wall,
-        wall_colour=pick(WALL_COLOURS[wall]),
-        trim_colour=pick(TRIM_COLOURS),
-        paint=pick(PAINT_COLOURS),
-        shutters=pick(PAINT_COLOURS),
-        window=window,
-        ground=rng.choice(["shop", "flat", "arcade", "garage"], p=[0.5, 0.3, 0.1, 0.1]),
-        ground_height=float(rng.uniform(3.5, 4.3)),
-        floors=int(rng.integers(1, 3)) if low else int(rng.integers(1, 5)),
-        floor_height=float(rng.uniform(2.9, 3.5)),
-        bay=float(rng.uniform(2.1, 3.0)) if window != "ribbon" else float(rng.uniform(3.0, 4.2)),
-        courses=bool(rng.random() < 0.45),
-        quoins=bool(rng.random() < 0.25) and wall in ("brick", "plaster"),
-        balconies=float(rng.choice([0.0, 0.0, 0.3, 0.8])) if not low else 0.0,
-        roof=roofs[int(rng.integers(len(roofs)))],
-        roof_colour=pick(ROOF_COLOURS),
-        shop_name=SHOP_NAMES[int(rng.integers(len(SHOP_NAMES)))],
-    )
-
-
 def lay_out(style: FacadeStyle, width: float, seed: int) -> Facade:
     """Place the openings of a front of this width; `seed` decides what the style leaves open."""
     rng = np.random.default_rng([seed, 1])
@@ -150,14 +44,19 @@ def lay_out(style: FacadeStyle, width: float, seed: int) -> Facade:
     openings: list[Opening] = []
     balconies: list[tuple[float, float, float]] = []
 
-    half = {"ribbon": 0.44 * pitch, "tall": 0.48, "shuttered": 0.46}.get(style.window, 0.56)
+    half = {
+        "ribbon": 0.44 * pitch, "tall": 0.48, "shuttered": 0.46, "small": 0.36, "square": 0.62,
+        "wide": 0.34 * pitch, "grid": 0.38 * pitch,
+    }.get(style.window, 0.56)  # fmt: skip
     half = min(half, 0.42 * pitch if style.window != "ribbon" else half)
-    sill = {"tall": 0.35, "ribbon": 0.9}.get(style.window, 0.85)
+    sill = {"tall": 0.35, "ribbon": 0.9, "small": 1.0, "grid": 0.7}.get(style.window, 0.85)
     for floor in range(style.floors):
         bottom = style.ground_height + floor * style.floor_height
         for bay in range(bays):
             middle = (bay + 0.5) * pitch
             top = bottom + style.floor_height - 0.45
+            if style.window in ("small", "square"):
+                top = min(top, bottom + sill + 2.2 * half)
             balcony = rng.random() < style.balconies and half < 0.36 * pitch
             low = bottom + (0.15 if balcony else sill)
             openings.append(Opening(middle - half, middle + half, low, top, "window"))
@@ -169,18 +68,27 @@ def lay_out(style: FacadeStyle, width: float, seed: int) -> Facade:
         left, right = bay * pitch, (bay + 1) * pitch
         middle = (left + right) / 2
         if bay == door and bays > 1:
-            openings.append(Opening(middle - 0.6, middle + 0.6, 0.0, 2.7, "door"))
+            openings.append(
+                Opening(
+                    middle - 0.6, middle + 0.6, 0.0, min(2.7, style.ground_height - 0.4), "door"
+                )
+            )
         elif style.ground in ("shop", "arcade"):
             top = style.ground_height - 0.95
             openings.append(Opening(left + 0.25, right - 0.25, 0.45, top, "shop"))
         elif style.ground == "garage" and bay == (door + 1) % bays:
             openings.append(
                 Opening(
-                    max(left, middle - 1.4) + 0.1, min(right, middle + 1.4) - 0.1, 0, 2.9, "gate"
-                )
+                    max(left, middle - 1.4) + 0.1,
+                    min(right, middle + 1.4) - 0.1,
+                    0,
+                    min(2.9, style.ground_height - 0.35),
+                    "gate",
+                )  # fmt: skip
             )
         else:
-            openings.append(Opening(middle - half, middle + half, 1.0, 2.75, "window"))
+            top = min(2.75, style.ground_height - 0.35)
+            openings.append(Opening(middle - half, middle + half, 1.0, top, "window"))
 
     gable = {"gable": 0.42 * width, "stepped": 0.5 * width}.get(style.roof, 0.0)
     return Facade(style, width, style.eaves + gable, tuple(openings), tuple(balconies), seed)
@@ -248,6 +156,11 @@ def paint(facade: Facade) -> tuple[Image, Image]:
         "ashlar": materials.ashlar,
         "panels": materials.panels,
         "boards": materials.boards,
+        "rubble": materials.rubble,
+        "timber": materials.plaster,
+        "concrete": materials.concrete,
+        "sheet": materials.sheet,
+        "curtain": materials.panels,
     }[style.wall](rng, height, width, style.wall_colour)
     canvas, glow = _Canvas(wall), _Canvas(np.zeros_like(wall))
 

@@ -152,6 +152,59 @@ def slates(rng: np.random.Generator, height: int, width: int, colour: Colour) ->
     return tinted(colour, gain + 0.05 * noise(rng, height, width, 40))
 
 
+def rubble(rng: np.random.Generator, height: int, width: int, colour: Colour) -> Image:
+    """Field stones in mortar: cells of uneven size, each of its own tone."""
+    step = metres(0.34)
+    rows, columns = height // step + 3, width // step + 3
+    shift = rng.uniform(0.0, 0.9, (rows, columns, 2))
+    at_y = (np.arange(rows)[:, None] - 1 + shift[..., 0]) * step
+    at_x = (np.arange(columns)[None, :] - 1 + shift[..., 1]) * step
+    seeds = np.full((height, width), 255, np.uint8)
+    y, x = np.round(at_y).astype(int).ravel(), np.round(at_x).astype(int).ravel()
+    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+    seeds[y[inside], x[inside]] = 0
+    away, cell = cv2.distanceTransformWithLabels(
+        seeds, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    cell = cell.astype(np.int32)
+    table = rng.normal(1.0, 0.13, int(cell.max()) + 1).astype(np.float32)
+    hues = 1 + 0.05 * rng.standard_normal((int(cell.max()) + 1, 3)).astype(np.float32)
+    edge = cv2.morphologyEx(cell.astype(np.float32), cv2.MORPH_GRADIENT, np.ones((2, 2))) > 0
+    gain = table[cell] * (1.08 - 0.010 * away) + 0.05 * noise(rng, height, width, 6, 2)
+    image = np.clip(np.asarray(colour, np.float32) * hues[cell] * gain[..., None], 0, 255)
+    image[edge] = np.asarray(mix(colour, (196, 190, 178), 0.5))
+    return image.astype(np.uint8)
+
+
+def concrete(rng: np.random.Generator, height: int, width: int, colour: Colour) -> Image:
+    """Cast concrete: clouds, the formwork's seams, tie holes and dark streaks under them."""
+    gain = 1 + 0.05 * noise(rng, height, width, 110, 5) + 0.02 * noise(rng, height, width, 2, 1)
+    wide, high = metres(float(rng.uniform(1.2, 2.6))), metres(float(rng.uniform(0.9, 2.7)))
+    y, x = np.mgrid[0:height, 0:width]
+    gain[(y % high == 0) | (x % wide == 0)] *= 0.8
+    holes = (np.abs(y % high - high // 2) < 2) & (np.abs(x % (wide // 2) - wide // 4) < 2)
+    gain[holes] *= 0.6
+    streaks = np.maximum(noise(rng, 1, width, 7, 2), 0) ** 2
+    return tinted(colour, gain - 0.05 * streaks * noise(rng, height, 1, 90, 2).clip(0, 2))
+
+
+def sheet(rng: np.random.Generator, height: int, width: int, colour: Colour) -> Image:
+    """Corrugated or ribbed metal in sheets, upright or lying, with rust below the fixings."""
+    lying = bool(rng.random() < 0.35)
+    long, across = (width, height) if lying else (height, width)
+    pitch = metres(float(rng.choice([0.12, 0.25, 0.4])))
+    at = np.arange(across, dtype=np.float32)
+    wave = 1 + 0.13 * np.sin(2 * np.pi * at / pitch) + 0.05 * (at % pitch < 1.5)
+    gain = np.broadcast_to(wave.astype(np.float32), (long, across)).copy()
+    gain = gain.T if lying else gain
+    gain = gain * (1 + 0.03 * noise(rng, height, width, 90, 4))
+    step = metres(float(rng.uniform(2.0, 4.0)))
+    gain[np.arange(height) % step < 2] *= 0.82
+    image = tinted(colour, gain).astype(np.float32)
+    rust = np.clip(noise(rng, height, width, 40, 4) - 1.6, 0, 1)[..., None]
+    return (image * (1 - rust) + np.asarray((120, 74, 48), np.float32) * rust).astype(np.uint8)
+
+
 def party_wall(rng: np.random.Generator, height: int, width: int, colour: Colour) -> Image:
     """The bare side of a house: stained render with a few patches of brick."""
     image = plaster(rng, height, width, colour)

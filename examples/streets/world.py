@@ -12,11 +12,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from examples.streets import buildings, facades, materials, sprites
+from examples.streets import buildings, facades, materials, sprites, styles
 from examples.streets.buildings import House
 from examples.streets.cars import COLOURS, PARKED, Car
 from examples.streets.materials import Colour, Image
-from examples.streets.plan import Block, Plan, Street, inset, make_plan
+from examples.streets.plan import Block, Kind, Plan, Street, inset, kind_of, make_plan
 from examples.streets.sprites import Species
 from examples.streets.surfaces import Surface, Texture, quad
 
@@ -69,11 +69,15 @@ class World:
     ground: tuple[Patch, ...]  # later ones lie over earlier ones
 
 
-def build_world(seed: int, rows: int = 5, columns: int = 5) -> World:
-    """Build a quarter of rows x columns crossings; the same seed gives the same quarter."""
-    plan = make_plan(seed, rows, columns)
+def build_world(seed: int, rows: int = 5, columns: int = 5, kind: Kind | None = None) -> World:
+    """Build a town of rows x columns crossings; the same seed and kind give the same town.
+
+    The kinds are those of plan.LAYOUTS; where none is given the seed chooses.
+    """
+    plan = make_plan(seed, rows, columns, kind or kind_of(seed))
+    palette = styles.make_palette(seed, plan.kind)
     rng = np.random.default_rng([seed, 40])
-    names = list(rng.permutation(facades.SHOP_NAMES))
+    names = list(rng.permutation(styles.SHOP_NAMES))
     houses: list[House] = []
     surfaces: list[Surface] = []
     trees: list[Tree] = []
@@ -82,7 +86,7 @@ def build_world(seed: int, rows: int = 5, columns: int = 5) -> World:
             surfaces += _park_edge(block)
             trees += _park_trees(rng, block)
             continue
-        built, gaps = _houses(rng, block, seed * 10_000 + number * 100, names)
+        built, gaps = _houses(rng, block, palette, seed * 10_000 + number * 100, names)
         houses += built
         for lot_surfaces, lot_trees in gaps:
             surfaces += lot_surfaces
@@ -131,23 +135,34 @@ def park_cars(world: World, seed: int, share: float = 0.55) -> tuple[Car, ...]:
 
 
 def _houses(
-    rng: np.random.Generator, block: Block, first_seed: int, names: list[str]
-) -> tuple[list[House], list[tuple[list[Surface], list[Tree]]]]:
-    corner_styles: dict[int, facades.FacadeStyle] = {}
+    rng: np.random.Generator, block: Block, palette: styles.Palette, first_seed: int,
+    names: list[str],
+) -> tuple[list[House], list[tuple[list[Surface], list[Tree]]]]:  # fmt: skip
+    corner_styles: dict[int, styles.FacadeStyle] = {}
     houses: list[House] = []
     gaps: list[tuple[list[Surface], list[Tree]]] = []
+    row_style: tuple[Points, styles.FacadeStyle] | None = None
     for index, lot in enumerate(block.lots):
-        style = facades.random_style(rng)
+        style = styles.random_style(rng, palette)
         seed = first_seed + index
         tower = False
+        if palette.kind == "rows":  # built as one, painted by those who live there
+            if row_style is None or float(row_style[0] @ lot.along) < 0.9:
+                row_style = (lot.along, style)
+            built = row_style[1]
+            colour = style.wall_colour if built.wall == "plaster" else built.wall_colour
+            style = replace(
+                built, paint=style.paint, shutters=style.shutters, age=style.age,
+                wall_colour=colour, shop_name=style.shop_name,
+            )  # fmt: skip
         if lot.corner is not None:
             style = corner_styles.setdefault(lot.corner, style)
             roof = "flat" if style.roof in ("gable", "stepped", "tiles") else style.roof
             style = replace(style, roof="flat" if lot.chamfer else roof, balconies=0.0)
-        elif rng.random() < 0.07:
+        elif not lot.detached and rng.random() < 0.07:
             gaps.append(_garden(rng, lot.start, lot.end, lot.inward))
             continue
-        elif rng.random() < 0.02:
+        elif palette.kind in ("quarter", "oldtown") and rng.random() < 0.02:
             tower = True
             style = replace(
                 style, wall="ashlar", wall_colour=(190, 180, 160), window="arched", floors=6,

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from examples.streets import build_world, park_cars
-from examples.streets.facades import lay_out, outline, paint, random_style
+from examples.streets.facades import lay_out, outline, paint
 from examples.streets.materials import PIXELS_PER_METRE
 from examples.streets.sprites import BARK, tree
+from examples.streets.styles import random_style
 
 
 @pytest.fixture(scope="module")
