@@ -5,7 +5,7 @@ classes whose cell and heading numbers are congruent modulo N, N and L, so that 
 are at least (N - 1) M metres or L - 1 heading steps apart.
 
 Without positions, time stands for way: a class is a stretch of frames of one clip, and a group
-holds the stretches whose numbers in their clips are congruent modulo N.
+holds stretches that are congruent modulo N by their number in the clip plus the clip's own.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def class_keys(
         frames = np.array([candidate.frame for candidate in candidates], np.int64)
         clips, positions, counts = frames.reshape(-1, 3).T
         numbers = stretches(positions, counts, division.length)
-        keys["u"] = numbers % division.N
+        keys["u"] = (clips + numbers) % division.N  # groups of like sizes, though clips are short
         keys["east"], keys["north"] = clips, numbers
     else:
         easting = np.array([candidate.easting for candidate in candidates], np.float64)
