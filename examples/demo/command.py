@@ -19,10 +19,10 @@ from examples.demo.drives import render_bags
 from examples.demo.errors import CommandFailedError, DemoError
 from examples.demo.halves import split
 from examples.demo.topics import Topics
-from selavpr_core.errors import SelaVPRError, WeightsUnavailableError
+from selavpr_core.errors import SelaVPRError
 from selavpr_ros.cli.options import Parser
 
-UNTRAINED = "random:tiny"
+DEFAULT_WEIGHTS = "tiny"
 # What untrained weights call similar says nothing, and is about the same for all places.
 UNTRAINED_THRESHOLD = 0.0
 FRAMES = 200
@@ -58,8 +58,8 @@ def _parser() -> argparse.ArgumentParser:
         help="bag to play to the node; without it, the frames of --bag are taken in turns",
     )  # fmt: skip
     parser.add_argument(
-        "--weights", metavar="WEIGHTS",
-        help=f"as of selavpr build-map; default: base, or {UNTRAINED} where it cannot be had",
+        "--weights", default=DEFAULT_WEIGHTS, metavar="WEIGHTS",
+        help=f"as of selavpr build-map; default: {DEFAULT_WEIGHTS}, which comes with selavpr_ros",
     )  # fmt: skip
     parser.add_argument(
         "--frames", type=int, default=FRAMES, metavar="N",
@@ -116,10 +116,9 @@ def _demonstrate(options: argparse.Namespace, topics: Topics, voice: _Voice) -> 
     folder = options.output
     map_path = folder / "map"
     map_bag, query_bag = _bags(options, folder, topics, voice)
-    weights, trained = _weights(options.weights, voice)
+    weights = options.weights
     voice.step(f"map from {map_bag} with the weights {weights}")
     summary = processes.run_for_json(_build_command(map_bag, topics, map_path, weights))
-    trained = trained and bool(summary["pretrained"])
     voice.say(
         f"  {summary['places']} places from {summary['frames']} frames along "
         f"{summary['track_length']:.0f} m, {summary['size_bytes'] / 1e6:.1f} MB, "
@@ -135,7 +134,13 @@ def _demonstrate(options: argparse.Namespace, topics: Topics, voice: _Voice) -> 
     place_map = PlaceMap.load(map_path)
     truth = Truth.of(query_bag, place_map.datum, topics)
     voice.step(f"{NODE[1:]} in a process of its own, {query_bag} played to it")
-    threshold = None if trained else UNTRAINED_THRESHOLD
+    threshold = None
+    if not summary["pretrained"]:
+        threshold = UNTRAINED_THRESHOLD
+        voice.say(
+            f"  untrained weights: the node's similarity_threshold is {threshold:g}, for a pose of "
+            "every frame"
+        )
     replay = play(
         query_bag, topics, map_path, threshold, options.frames, folder,
         lambda done, total: voice.progress(query_bag.name, done, total),
@@ -150,7 +155,7 @@ def _demonstrate(options: argparse.Namespace, topics: Topics, voice: _Voice) -> 
         "query_bag": str(query_bag),
         "picture": str(picture),
         "weights": weights,
-        "pretrained": trained,
+        "pretrained": summary["pretrained"],
         "build": summary,
         **report.to_json(),
     }
@@ -158,7 +163,7 @@ def _demonstrate(options: argparse.Namespace, topics: Topics, voice: _Voice) -> 
     voice.step("done")
     for line in (*report.table(), "", *report.summary()):
         voice.say(line)
-    _say_what_next(voice, options, map_path, query_bag, picture, trained)
+    _say_what_next(voice, folder, map_path, picture)
     if options.json:
         print(json.dumps(result, indent=1, allow_nan=False))
 
@@ -235,43 +240,8 @@ def _bags(
     return made
 
 
-def _weights(wanted: str | None, voice: _Voice) -> tuple[str, bool]:
-    """The weights to use, and whether they are trained as far as is known yet."""
-    if wanted is None:
-        from selavpr_core.weights import hub
-
-        voice.step("weights: base, as published (fetched once, then from the cache)")
-        try:
-            hub.fetch("base")
-        except WeightsUnavailableError as error:
-            voice.say(f"  {error}")
-            wanted = UNTRAINED
-        else:
-            voice.say(
-                "  without a GPU they take about a second a frame; WEIGHTS=random:tiny is quick, "
-                "but untrained"
-            )
-            return "base", True
-    if not wanted.startswith("random:"):
-        return wanted, True
-    voice.say(
-        f"\n  *** UNTRAINED WEIGHTS ({wanted}) ***\n"
-        "  Everything below is real but for what the network has learnt, which is nothing: expect\n"
-        "  it to recognise a part of the frames. Their similarities are near 1 for all places, so\n"
-        f"  the node's threshold is set to {UNTRAINED_THRESHOLD:g}: each frame gets a pose. "
-        "Trained weights: WEIGHTS=base or a file."
-    )
-    return wanted, False
-
-
-def _say_what_next(
-    voice: _Voice, options: argparse.Namespace, map_path: Path, query_bag: Path, picture: Path,
-    trained: bool,
-) -> None:  # fmt: skip
-    folder = options.output
+def _say_what_next(voice: _Voice, folder: Path, map_path: Path, picture: Path) -> None:
     voice.say()
-    if not trained:
-        voice.say("untrained weights: a recall far from 100 % is what to expect of them")
     for what, where in (
         ("picture of the matches", picture),
         ("map", map_path),

@@ -37,16 +37,17 @@ def illustrate(
         if row.answer.stamp in taken
     ]
     model = place_map.model
-    untrained = "" if model.pretrained else " (untrained: it has learnt nothing)"
+    untrained = "" if model.pretrained else " (untrained)"
     drawn = picture.draw(
         report,
         place_map.positions,
         query_line,
         pairs,
-        title=f"{share(report.recall[1])} of {report.counted} frames recognised within "
-        f"{RADIUS:.0f} m, median error {metres(report.median_error)}",
-        subtitle=f"{len(place_map)} places in the map, weights {model.source}{untrained}; "
-        f"by chance {share(report.chance)}",
+        title=f"{share(report.recall[1])} of {report.counted} frames found within {RADIUS:.0f} m: "
+        f"median error {metres(report.error_within(0.5))}, "
+        f"95 % within {metres(report.error_within(0.95))}",
+        subtitle=f"each frame from its image alone, among {len(place_map)} places; a random place "
+        f"would be right for {share(report.chance)}; weights {model.source}{untrained}",
         north_up=place_map.datum is not None,
     )
     cv2.imwrite(str(path), cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))

@@ -197,6 +197,10 @@ def _legend(sheet: _Sheet, report: Report) -> None:
     x += 138
     sheet.text("pose off by", x, y, 16, _FAINT)
     x += 96
+    silent = sum(row.truth is not None and row.error is None for row in report.rows)
+    if silent:
+        sheet.dot((x, y - 41), 5, _QUERY, filled=False)
+        sheet.text(f"no pose ({silent})", x + 11, y - 36, 16, _INK)
     lower = 0.0
     for limit, colour, words in _SCALE:
         count = sum(row.error is not None and lower <= row.error <= limit for row in report.rows)
@@ -210,7 +214,8 @@ def _legend(sheet: _Sheet, report: Report) -> None:
 def _pairs(sheet: _Sheet, pairs: Sequence[tuple[Row, Image, Image | None]]) -> None:
     """Pictures of some queries, each beside the place that was found for it."""
     left, top, width, height = 1080.0, 160.0, 312.0, 234.0
-    sheet.text("query", left, top - 14, 18, _FAINT)
+    which = ": the best, the middle and the worst" if len(pairs) == 3 else ""
+    sheet.text(f"query{which}", left, top - 14, 18, _FAINT)
     sheet.text("the place found for it", left + width + 16, top - 14, 18, _FAINT)
     step = 270.0
     for index, (row, query, place) in enumerate(pairs[:3]):

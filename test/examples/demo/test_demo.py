@@ -20,8 +20,6 @@ from examples.demo import command
 from examples.demo.drives import render_bags
 from examples.demo.topics import Topics
 from examples.streets import FIX_TOPIC, Camera
-from selavpr_core.errors import WeightsUnavailableError
-from selavpr_core.weights import hub
 from selavpr_ros.bags import BagReader
 from test.bags_on_disk import ROS2, write_messages
 
@@ -85,7 +83,7 @@ def test_two_drives_along_a_street(drives, tmp_path):
     assert outcomes.pop(CORRUPT) == "undecodable"
     assert set(outcomes) == {"localised"}
     assert result["pretrained"] is False
-    assert "UNTRAINED" in said
+    assert "untrained weights: the node's similarity_threshold is 0" in said
 
     # Errors against the fixes themselves, interpolated here once more.
     fixes = fixes_of(query_bag, result["build"]["datum"])
@@ -107,6 +105,8 @@ def test_two_drives_along_a_street(drives, tmp_path):
     assert picture.std() > 20
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 1000
     assert json.loads((output / "report.json").read_text()) == result
+    for figure in ("poses published", "wrong, farther off", "95 % within", "recall@1 within 10 m"):
+        assert figure in said
     assert "next:" in said.splitlines()[-7]
     for name in ("map", "tracks.png", "node.log"):
         assert (output / name).exists()
@@ -209,34 +209,23 @@ def test_its_own_bags_are_not_overwritten_while_they_are_read(tmp_path, capsys, 
     assert bag.exists()
 
 
-@pytest.mark.parametrize("reachable", [True, False])
-def test_untrained_weights_only_where_the_published_ones_cannot_be_had(
-    reachable, monkeypatch, capsys
+def test_the_weights_are_tiny_unless_others_are_asked_for():
+    parser = command._parser()
+    assert parser.parse_args([]).weights == "tiny"
+    assert parser.parse_args(["--weights", "base"]).weights == "base"
+    assert "default: tiny, which comes with selavpr_ros" in " ".join(parser.format_help().split())
+
+
+def test_weights_that_are_not_there_end_the_demo_with_what_to_do(
+    drives, tmp_path, capfd, monkeypatch
 ):
-    def fetch(name: str) -> Path:
-        assert name == "base"
-        if not reachable:
-            raise WeightsUnavailableError("cannot be fetched")
-        return Path("base.pth")
-
-    monkeypatch.setattr(hub, "fetch", fetch)
-    weights = command._weights(None, command._Voice(sys.stdout))
-    said = capsys.readouterr().out
-    if reachable:
-        assert weights == ("base", True)
-        assert "UNTRAINED" not in said
-    else:
-        assert weights == ("random:tiny", False)
-        assert "cannot be fetched" in said
-        assert "UNTRAINED WEIGHTS (random:tiny)" in said
-
-
-def test_weights_asked_for_are_taken(capsys):
-    voice = command._Voice(sys.stdout)
-    assert command._weights("mine.safetensors", voice) == ("mine.safetensors", True)
-    assert capsys.readouterr().out == ""
-    assert command._weights("random:small", voice) == ("random:small", False)
-    assert "UNTRAINED" in capsys.readouterr().out
+    pytest.importorskip("rclpy", reason="needs ROS 2")
+    monkeypatch.setattr(command.processes, "end_on_sigterm", lambda: None)
+    bags = ["--bag", str(drives[0]), "--query", str(drives[1])]
+    weights = str(tmp_path / "none.safetensors")
+    assert command.main([*bags, "--weights", weights, "--output", str(tmp_path / "demo")]) == 2
+    said = capfd.readouterr().err.splitlines()
+    assert said == [f"selavpr: no weights file {weights}: check the path"]
 
 
 @pytest.mark.ros

@@ -79,8 +79,19 @@ def test_figures_equal_plain_loops(report):
     assert report.counted == counted == 4
     assert report.recall == {1: first / counted, 5: fifth / counted} == {1: 0.25, 5: 0.5}
     assert report.chance == pytest.approx(np.mean(chances))
-    assert report.median_error == pytest.approx(np.median(errors))
+    errors.sort()
+    assert report.errors.tolist() == pytest.approx(errors)
+    assert report.error_within(0.5) == pytest.approx((errors[1] + errors[2]) / 2)
+    # Between the last two of four: 0.95 of three steps is 2.85.
+    assert report.error_within(0.95) == pytest.approx(0.85 * errors[3] + 0.15 * errors[2])
+    assert report.wrong == sum(error > RADIUS for error in errors) == 3
+    assert report.poses == 5
     assert report.answered == 5 / 7
+    taken = [Line().at(given.stamp) for given in ANSWERS]
+    nearest = [
+        min(math.dist(place[:2], truth) for place in PLACES) for truth in taken if truth is not None
+    ]
+    assert report.nearest == pytest.approx(np.median(nearest))
     assert [row.error is None for row in report.rows] == [True, *[False] * 3, True, True, False]
 
 
@@ -96,10 +107,24 @@ def test_the_table_has_a_line_for_each_frame_and_says_what_is_missing(report):
 
 def test_the_summary_names_recall_chance_times_and_errors(report):
     text = "\n".join(report.summary())
-    assert "recall@1 within 10 m        25 % of 4 queries" in text
+    for line in (
+        "poses published             5 of 7 frames",
+        "right, up to 10 m off       1 of 4 poses, 25 %",
+        "wrong, farther off          3 of 4 poses; the farthest 260.0 m off",
+        "error of the poses          median 60.5 m, 95 % within 230.",
+        "nearest place of the map    1.4 m from a frame, median",
+        "recall@1 within 10 m        25 % of 4 frames",
+    ):
+        assert line in text
     assert "50.0" in text
     assert "70.0" in text
-    assert "71 % of 7" in text
+
+
+def test_no_pose_is_called_wrong_where_all_are_right():
+    report = Report.of(Replay(ANSWERS[1:2], {}, {}), Line(), Map(positions=PLACES))
+    text = "\n".join(report.summary())
+    assert "right, up to 10 m off       1 of 1 poses, 100 %" in text
+    assert "wrong, farther off          0 of 1 poses\n" in text
 
 
 def test_json_has_all_of_it(report):
@@ -107,6 +132,8 @@ def test_json_has_all_of_it(report):
     assert stored["recall"] == {"1": 0.25, "5": 0.5}
     assert [frame["outcome"] for frame in stored["frames"]] == [a.outcome for a in ANSWERS]
     assert stored["stage_seconds"] == {"describe": {"mean": 0.05, "longest": 0.07}}
+    assert (stored["poses"], stored["poses_with_known_error"], stored["wrong_poses"]) == (5, 4, 3)
+    assert stored["median_error"] <= stored["error_95"] <= stored["largest_error"]
 
 
 def test_without_any_answer_figures_are_unknown_not_nan():
@@ -166,6 +193,15 @@ def test_north_is_shown_only_where_it_is_known(report):
     assert len(rows) > 100
     assert columns.min() > right - 60
     assert rows.min() > bottom - 140
+
+
+def test_the_legend_counts_frames_without_a_pose_where_there_are_any(report):
+    right = Report.of(Replay(ANSWERS[1:2], {}, {}), Line(), Map(positions=PLACES))
+    left, _, _, bottom = picture._PLAN
+    # Over the legend's row, beside the scale bar.
+    part = (left + 400, bottom - 75, left + 560, bottom - 45)
+    assert has(region(draw(report), part), picture._INK) > 20
+    assert has(region(draw(right), part), picture._INK) == 0
 
 
 def test_pairs_are_shown_side_by_side(report):
