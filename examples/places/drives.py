@@ -16,6 +16,7 @@ Points = NDArray[np.float64]
 SIZE = (320, 240)  # pixels of what is rendered, width and height
 SAVED = (256, 192)  # pixels of what is kept: a lens is never as sharp as a rendering
 _AT_CROSSING = 13.0  # metres from a crossing's middle where a drive along a street begins
+_AT_EDGE = 30.0  # and where it ends if there is nothing but open country beyond the crossing
 
 
 @dataclass(frozen=True)
@@ -45,16 +46,18 @@ def views(world: World, visit: Visit, seed: int) -> Iterator[Camera]:
     """The cameras of a drive, in the order of driving; the same seed gives the same drive."""
     rng = np.random.default_rng([seed, 80])
     for street in inner_streets(world):
+        outside = [_at_edge(world, crossing) for crossing in (street.start, street.end)]
         ends = world.plan.ends(street)
         # Whatever the lane and its sway, the camera stays off the cars at the kerb.
         widest = 0.5 * street.carriageway - 2.6
-        for start, end in (ends, ends[::-1]):
+        for (start, end), to_outside in ((ends, outside[1]), (ends[::-1], outside[0])):
             length = float(np.linalg.norm(end - start))
             along = (end - start) / length
             right = np.array([along[1], -along[0]])
             heading = float(np.arctan2(along[1], along[0]))
             at = _AT_CROSSING + float(rng.uniform(0.0, visit.spacing))
-            while at < length - _AT_CROSSING:
+            stop = length - (_AT_EDGE if to_outside else _AT_CROSSING)
+            while at < stop:
                 out = float(np.clip(visit.lane + rng.normal(0.0, visit.sway), -widest, widest))
                 x, y = start + at * along + out * right
                 turned = heading + float(rng.normal(0.0, np.radians(visit.turn)))
@@ -72,3 +75,8 @@ def inner_streets(world: World) -> list[Street]:
         return along_row or (column == other_column and column in (0, last_column))
 
     return [street for street in world.plan.streets if not at_edge(street)]
+
+
+def _at_edge(world: World, crossing: tuple[int, int]) -> bool:
+    rows, columns = world.plan.crossings.shape[:2]
+    return crossing[0] in (0, rows - 1) or crossing[1] in (0, columns - 1)

@@ -21,7 +21,7 @@ from examples.places.towns import (
     evaluation_town,
     training_towns,
 )
-from examples.streets import Camera, Renderer, build_world, park_cars
+from examples.streets import Camera, Renderer, Traffic, build_world, park_cars
 from selavpr_core.geodesy import Datum
 
 COLUMNS = ("path", "latitude", "longitude", "heading", "city", "date")
@@ -97,6 +97,7 @@ def _render_drive(town: Town, number: int, folder: Path) -> list[Row]:
     visit = town.visits[number]
     drive = 10 * town.seed + number
     renderer = Renderer(world, visit.light, park_cars(world, drive, visit.parked))
+    traffic = Traffic(world, drive, visit.busy)
     place = Path(town.folder, visit.name)
     (folder / place).mkdir(parents=True)
     rows = []
@@ -106,8 +107,10 @@ def _render_drive(town: Town, number: int, folder: Path) -> list[Row]:
         if town.at_names:
             name = _at_name(town.datum, camera, visit, frame)
         path = (place / name).as_posix()
+        # Farther apart than one stays in view.
+        passing = traffic.at(20.0 * frame, camera.x, camera.y, camera.yaw)
         sensor = visit.rig.sensor
-        picture = sensor.take(renderer.image(camera), 1000 * drive + frame)
+        picture = sensor.take(renderer.image(camera, passing), 1000 * drive + frame)
         small = cv2.resize(picture, SAVED, interpolation=cv2.INTER_AREA)
         # Unlike imwrite, this says when the disk is full.
         (folder / path).write_bytes(sensor.jpeg(np.asarray(small, np.uint8)))

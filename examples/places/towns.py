@@ -78,7 +78,7 @@ def _training_visit(seed: int, drive: int) -> Visit:
         f"{drive}-{light.name}",
         light,
         _date(2021 + drive, light.season, rng),
-        spacing=6.5,
+        spacing=5.4,
         rig=random_rig(seed),
         lane=float(rng.uniform(-0.6, 1.8)),
         sway=float(rng.uniform(0.2, 0.6)),
@@ -114,9 +114,9 @@ def evaluation_town(seed: int, which: Evaluation = "test") -> Town:
         4,
         Datum.at(46.5 + 0.1 * EVALUATIONS.index(which), 9.2),
         (
-            Visit("database", mapped, _date(2024, mapped.season, rng), 5.5, rig),
+            Visit("database", mapped, _date(2024, mapped.season, rng), 4.8, rig),
             Visit(
-                "queries", asked, _date(2025, asked.season, rng), 7.5, other,
+                "queries", asked, _date(2025, asked.season, rng), 6.5, other,
                 lane=float(rng.choice([0.4, 1.8])), sway=0.4,
             ),
         ),

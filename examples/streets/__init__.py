@@ -14,6 +14,7 @@ from examples.streets.drive import Drive, route
 from examples.streets.light import LIGHTS, Light
 from examples.streets.render import Renderer
 from examples.streets.rig import Rig, Sensor, random_rig
+from examples.streets.traffic import Passing, Traffic
 from examples.streets.world import World, build_world, park_cars
 
 __all__ = [
@@ -23,9 +24,11 @@ __all__ = [
     "Camera",
     "Drive",
     "Light",
+    "Passing",
     "Renderer",
     "Rig",
     "Sensor",
+    "Traffic",
     "World",
     "build_world",
     "condition",

@@ -95,7 +95,7 @@ def condition(season: Season, time: Time, weather: Weather, seed: int = 0) -> Li
         haze_range=air.haze_range,
         season=season,
         lamps=_lamps(day, air, rng),
-        grain=float(rng.uniform(1.2, 2.5)) + 3.5 * (1 - day) ** 2,
+        grain=float(rng.uniform(1.2, 2.2)),
         seed=seed,
         leaves=wind if season == "autumn" else 0.6 * wind if season == "spring" else 0.0,
         wet=air.wet,
@@ -132,7 +132,7 @@ def _air(weather: Weather, rng: np.random.Generator) -> _Air:
     if weather == "overcast":
         return _Air(0.0, 1.0, between(0.8, 1.0), 1.0, between(160, 400))
     if weather == "fog":
-        return _Air(0.0, 1.0, between(0.8, 1.0), 1.0, between(22, 75))
+        return _Air(0.0, 1.0, between(0.8, 1.0), 0.0, between(22, 75))
     if weather == "rain":
         return _Air(0.0, 1.0, between(0.6, 0.85), 1.0, between(90, 220),
                     wet=between(0.7, 1.0), rain=between(0.3, 1.0))  # fmt: skip
@@ -151,9 +151,9 @@ def _air(weather: Weather, rng: np.random.Generator) -> _Air:
 def _lamps(day: float, air: _Air, rng: np.random.Generator) -> float:
     """Lamps are lit at night, mostly at dusk, and here and there on a dark day."""
     if day == 0:
-        return 1.0
+        return float(rng.uniform(0.45, 0.7))
     if day < 0.62:
-        return float(rng.choice([0.0, 0.7, 1.0], p=[0.25, 0.25, 0.5]))
+        return float(rng.choice([0.0, 0.4, 0.7], p=[0.25, 0.25, 0.5]))
     return 0.4 if air.rain > 0.6 or air.haze_range < 45 else 0.0
 
 

@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from examples.streets import cars as car_shapes
-from examples.streets import materials, shadows, sky, sprites
+from examples.streets import materials, shadows, sky, sprites, weather
 from examples.streets.camera import Camera
 from examples.streets.cars import Car
 from examples.streets.light import Light
 from examples.streets.materials import Image
+from examples.streets.people import Clothes
 from examples.streets.surfaces import Surface, Texture
+from examples.streets.traffic import Passing
 from examples.streets.world import World
 
 Points = NDArray[np.float64]
@@ -30,6 +32,8 @@ _TILE = 512  # pixels of a ground tile's side
 _TILE_METRES = 8.0
 _MIDDLE_GREY = 106.0  # mean level that the automatic exposure aims at
 _CONTACT = 0.45  # light that is left under a car
+_LAMP_LIGHT = np.array([0.46, 0.36, 0.23], np.float32)  # of street lamps, right below them
+_NOBODY = Passing()
 
 
 class Renderer:
@@ -50,6 +54,7 @@ class Renderer:
             made = car_shapes.surfaces(car)
             self._surfaces += made
             self._sunlit.update((id(surface), bool(lit)) for surface in made)
+        self._passing_sunlit: dict[int, bool] = {}
         self._mesh = _Mesh(self._surfaces)
         self._lit: dict[object, Image] = {}
         self._levels: dict[tuple[object, int, int], Image] = {}
@@ -61,27 +66,59 @@ class Renderer:
             [[sprite.width, sprite.height] for sprite in self._sprites]
         ).reshape(-1, 2)
         self._ground = _Ground(world, light, cars)
+        self._clothes: Clothes = (
+            "rain" if light.rain else "light" if light.season == "summer" else "warm"
+        )
+        self._falling = weather.Falling(light)
         self._sky = sky.panorama(light, world.seed)
         grain = np.random.default_rng([60, light.seed]).standard_normal((1024, 1024))
         self._grain = (grain * light.grain).astype(np.float32)
 
-    def image(self, camera: Camera) -> Image:
+    def image(self, camera: Camera, passing: Passing = _NOBODY) -> Image:
         """The camera's picture, RGB uint8 [H, W, 3]; the same every time it is asked for."""
-        colour, inverse_depth = self.draw(camera)
+        colour, inverse_depth = self.draw(camera, passing)
         return self._develop(camera, colour, inverse_depth)
 
-    def draw(self, camera: Camera) -> tuple[Image, NDArray[np.float32]]:
-        """Colours [H, W, 3] before haze and grain, and 1 / depth in 1/m [H, W] (0: the sky)."""
+    def draw(self, camera: Camera, passing: Passing = _NOBODY) -> tuple[Image, NDArray[np.float32]]:
+        """Colours [H, W, 3] before haze and grain, and 1 / depth in 1/m [H, W] (0: the sky).
+
+        `passing` is who and what is on its way at that moment.
+        """
         colour = sky.view(self._sky, camera)
         inverse_depth = np.zeros((camera.height, camera.width), np.float32)
-        ground = self._ground.draw(camera, colour)
-        for index, (x0, y0, x1, y1), nearest in self._mesh.visible(camera):
+        ground, mirror = self._ground.draw(camera, colour, passing)
+        seen = [
+            (nearest, box, self._surfaces[index])
+            for index, box, nearest in self._mesh.visible(camera)
+        ]
+        if passing.cars:
+            moving = self._moving(passing.cars)
+            visible = _Mesh(moving).visible(camera)
+            seen += [(nearest, box, moving[index]) for index, box, nearest in visible]
+            seen.sort(key=lambda one: -one[0])
+        for nearest, (x0, y0, x1, y1), surface in seen:
             if float(inverse_depth[y0:y1, x0:x1].min()) < nearest:  # else it is hidden
-                self._draw_surface(camera, self._surfaces[index], colour, inverse_depth)
-        for sprite in self._sprites_in_view(camera, inverse_depth):
+                self._draw_surface(camera, surface, colour, inverse_depth)
+        for sprite in self._sprites_in_view(camera, passing, inverse_depth):
             self._draw_sprite(camera, sprite, colour, inverse_depth)
+        if mirror is not None:
+            bare = (inverse_depth <= 0) & (ground > 1 / FAR)
+            colour = weather.reflected(colour, bare, mirror)
         np.maximum(inverse_depth, ground, out=inverse_depth)
         return colour, inverse_depth
+
+    def _moving(self, cars: Sequence[Car]) -> list[Surface]:
+        """The surfaces of cars that are there for one picture only."""
+        centres = np.array([[car.x, car.y, 1.0] for car in cars])
+        self._passing_sunlit = {}
+        made = []
+        for car, lit in zip(
+            cars, shadows.sunlit(centres, self.world.walls, self.light), strict=True
+        ):
+            surfaces = car_shapes.surfaces(car, lights=True)
+            self._passing_sunlit.update((id(surface), bool(lit)) for surface in surfaces)
+            made += surfaces
+        return made
 
     def _develop(self, camera: Camera, colour: Image, inverse_depth: NDArray[np.float32]) -> Image:
         """Haze, lens and sensor."""
@@ -92,13 +129,18 @@ class Renderer:
         picture -= haze
         picture *= clear[..., None]
         picture += haze
-        gain = _automatic_gain(picture)
+        pose = np.round(np.append(camera.position, camera.yaw) * 1e4).astype(np.int64)
+        rng = np.random.default_rng(np.abs(pose))
+        roll = rng.integers(0, 1024 - 1, 2)
+        if self.light.lamps > 0:
+            picture = weather.bloom(picture, self.light.lamps)
+        picture = self._falling.over(picture, rng)
+        # Snow would come out grey; cameras know it.
+        gain = _automatic_gain(picture, _MIDDLE_GREY * (1 + 0.35 * self.light.snow))
         cv2.GaussianBlur(picture, (3, 3), 0.55, dst=picture)
         y = np.linspace(-1, 1, camera.height, dtype=np.float32)[:, None]
         x = np.linspace(-1, 1, camera.width, dtype=np.float32)[None, :]
         vignette = 1 - 0.07 * (x * x + y * y)
-        pose = np.round(np.append(camera.position, camera.yaw) * 1e4).astype(np.int64)
-        roll = np.random.default_rng(np.abs(pose)).integers(0, 1024 - 1, 2)
         rows, columns = np.arange(camera.height), np.arange(camera.width)
         grain = self._grain[(rows + roll[0]) % 1024][:, (columns + roll[1]) % 1024]
         picture *= vignette[..., None] * gain
@@ -112,31 +154,49 @@ class Renderer:
         if surface.two_sided:
             facing = abs(facing)
         facing = max(0.0, facing)
+        moves = id(surface) in self._passing_sunlit
+        upward = float(surface.normal[2])
+        # Snow stays on roofs, and on the cars that stand.
+        snow = light.snow if upward > (0.9 if moves else 0.25) else 0.0
+        lamplight = self._lamplight(surface)
         if surface.takes_shadows and facing > 0:
             key: object = id(surface)
         else:
             if facing > 0 and not self._is_sunlit(surface):
                 facing = 0.0
             facing = round(facing, 1)
-            key = (id(surface.texture), facing, round(float(surface.normal[2]), 1))
+            key = (
+                id(surface.texture), facing, round(upward, 1), snow > 0, round(lamplight, 1),
+            )  # fmt: skip
         lit = self._lit.get(key)
         if lit is None:
             image = surface.texture.image
-            above = 0.8 + 0.2 * float(surface.normal[2])  # a wall sees half of the sky
+            if snow > 0:
+                image = weather.snowed(image, snow, self.world.seed)
+            above = 0.8 + 0.2 * upward  # a wall sees half of the sky
             gain = above * np.asarray(light.sky_light, np.float32)
             sun = facing * np.asarray(light.sun_light, np.float32)
+            if light.lamps > 0 and upward < 0.5:
+                gain = gain + light.lamps * lamplight * _LAMP_LIGHT
             if surface.takes_shadows and facing > 0:
                 size = (image.shape[0], image.shape[1])
                 shade = shadows.on_surface(surface, self.world.walls, light, size)
                 gain = gain + sun * (1 - shade[..., None])
             else:
                 gain = gain + sun
-            lit = _lit(surface.texture, gain, light.lamps)
+            lit = _lit(image, surface.texture.glow, gain, light.lamps)
             self._lit[key] = lit
         return key, lit
 
+    def _lamplight(self, surface: Surface) -> float:
+        """How much of the lamps' light falls on a surface: the less, the higher it is."""
+        if self.light.lamps == 0:
+            return 0.0
+        middle = float(surface.origin[2] + 0.5 * (surface.u[2] + surface.v[2]))
+        return round(float(np.exp(-((max(middle - 3.0, 0.0) / 5.0) ** 2))), 1)
+
     def _is_sunlit(self, surface: Surface) -> bool:
-        known = self._sunlit.get(id(surface))
+        known = self._passing_sunlit.get(id(surface), self._sunlit.get(id(surface)))
         if known is None:
             centre = surface.origin + 0.5 * (surface.u + surface.v) + 0.1 * surface.normal
             known = bool(shadows.sunlit(centre[None], self.world.walls, self.light)[0])
@@ -214,14 +274,22 @@ class Renderer:
         )  # fmt: skip
         return np.asarray(warped, np.uint8)
 
-    def _sprites_in_view(self, camera: Camera, inverse_depth: NDArray[np.float32]) -> list[_Sprite]:
+    def _sprites_in_view(
+        self, camera: Camera, passing: Passing, inverse_depth: NDArray[np.float32]
+    ) -> list[_Sprite]:
         """Sprites that the surfaces drawn so far leave something of to see, far ones first."""
-        optical = camera.to_optical(self._sprite_feet)
+        every, feet, sizes = self._sprites, self._sprite_feet, self._sprite_sizes
+        if passing.people:
+            people = self._people(camera, passing)
+            every = every + people
+            feet = np.concatenate([feet, [[p.x, p.y, 0.5 * p.height] for p in people]])
+            sizes = np.concatenate([sizes, [[p.width, p.height] for p in people]])
+        optical = camera.to_optical(feet)
         depth = np.maximum(optical[:, 2], 1e-3)
         middle = camera.focal * optical[:, :2] / depth[:, None] + [
             0.5 * camera.width, 0.5 * camera.height
         ]  # fmt: skip
-        half = 0.5 * camera.focal * self._sprite_sizes / depth[:, None] + 2
+        half = 0.5 * camera.focal * sizes / depth[:, None] + 2
         low = np.clip(middle - half, 0, [camera.width, camera.height]).astype(int)
         high = np.clip(middle + half, 0, [camera.width, camera.height]).astype(int)
         wanted = (
@@ -234,8 +302,20 @@ class Renderer:
         for index in np.flatnonzero(wanted)[np.argsort(-depth[wanted])]:
             (x0, y0), (x1, y1) = low[index], high[index]
             if float(inverse_depth[y0:y1, x0:x1].min()) * depth[index] < 1:
-                out.append(self._sprites[index])
+                out.append(every[index])
         return out
+
+    def _people(self, camera: Camera, passing: Passing) -> list[_Sprite]:
+        """People as they are seen from the camera."""
+        heads = np.array([[person.x, person.y, 1.2] for person in passing.people])
+        lit = shadows.sunlit(heads, self.world.walls, self.light)
+        return [
+            _Sprite(
+                person.x, person.y, person.width, person.height,
+                person.texture(person.side_towards(camera.x, camera.y), self._clothes), bool(sunny),
+            )
+            for person, sunny in zip(passing.people, lit, strict=True)
+        ]  # fmt: skip
 
     def _draw_sprite(
         self, camera: Camera, sprite: _Sprite, colour: Image, inverse_depth: NDArray[np.float32]
@@ -263,7 +343,12 @@ class Renderer:
             gain = 0.9 * np.asarray(self.light.sky_light, np.float32)
             if sprite.sunlit:
                 gain = gain + 0.6 * np.asarray(self.light.sun_light, np.float32)
-            lit = _lit(sprite.texture, gain, self.light.lamps)
+            if self.light.lamps > 0:
+                gain = gain + 0.5 * self.light.lamps * _LAMP_LIGHT
+            image = sprite.texture.image
+            if self.light.snow and sprite.snowy:
+                image = weather.snow_on_branches(image, self.light.snow)
+            lit = _lit(image, sprite.texture.glow, gain, self.light.lamps)
             self._lit[key] = lit
         warped = self._warp(camera, surface, key, lit, (x0, y0, x1, y1), polygon.mean(axis=0))
         alpha = np.where(seen, warped[..., 3], 0).astype(np.uint8)
@@ -275,15 +360,15 @@ class Renderer:
         behind[solid] = depth[solid]
 
 
-def _automatic_gain(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+def _automatic_gain(picture: NDArray[np.float32], aim: float) -> NDArray[np.float32]:
     """Gain of red, green and blue [3] by which a camera sets its exposure and white balance.
 
-    Both follow the mean of the picture, exposure to four fifths (dusk stays darker than noon),
-    white balance to nine tenths.
+    `aim` is the mean level it would have. Both follow the mean of the picture, exposure to four
+    fifths (dusk stays darker than noon), white balance to nine tenths.
     """
     mean = picture[::8, ::8].reshape(-1, 3).mean(axis=0) + 1e-3
     grey = float(mean.mean())
-    exposure = float(np.clip((_MIDDLE_GREY / grey) ** 0.8, 0.4, 2.5))
+    exposure = float(np.clip((aim / grey) ** 0.8, 0.4, 2.8))
     return np.asarray(exposure * (grey / mean) ** 0.9, np.float32)
 
 
@@ -292,10 +377,11 @@ class _Sprite:
 
     def __init__(
         self, x: float, y: float, width: float, height: float, texture: Texture,
-        sunlit: bool, mirrored: bool = False,
+        sunlit: bool, mirrored: bool = False, snowy: bool = False,
     ) -> None:  # fmt: skip
         self.x, self.y, self.width, self.height = x, y, width, height
         self.texture, self.sunlit, self.mirrored = texture, sunlit, mirrored
+        self.snowy = snowy  # snow lies on it
 
 
 def _sprites(world: World, light: Light) -> list[_Sprite]:
@@ -314,7 +400,7 @@ def _sprites(world: World, light: Light) -> list[_Sprite]:
         mirrored = int(abs(tree.x * 7 + tree.y * 3)) % 2 == 0
         made.append(
             _Sprite(tree.x, tree.y, share * tree.height, tree.height, textures[key], bool(sunny),
-                    mirrored)
+                    mirrored, snowy=True)
         )  # fmt: skip
     for thing, sunny in zip(world.things, lit[len(world.trees) :], strict=True):
         made.append(
@@ -323,12 +409,11 @@ def _sprites(world: World, light: Light) -> list[_Sprite]:
     return made
 
 
-def _lit(texture: Texture, gain: NDArray[np.float32], lamps: float) -> Image:
+def _lit(image: Image, glow: Image | None, gain: NDArray[np.float32], lamps: float) -> Image:
     """A texture's colours times a gain ([3] or [H, W, 3]) plus the light of its lamps."""
-    image = texture.image
     colours = image[..., :3] * np.asarray(gain, np.float32)
-    if lamps > 0 and texture.glow is not None:
-        colours = colours + lamps * texture.glow
+    if lamps > 0 and glow is not None:
+        colours = colours + lamps * glow
     shown = np.clip(colours, 0, 255).astype(np.uint8)
     if image.shape[2] == 3:
         return shown
@@ -455,6 +540,9 @@ def _plane(plane: Points, x0: int, y0: int, x1: int, y1: int) -> NDArray[np.floa
     return columns[None, :] + rows[:, None]
 
 
+_ORDER = ("asphalt", "paving", "cobbles", "grass")  # of the ground's materials
+
+
 class _Ground:
     """Road, pavement and lawn: patches painted in the image, detail looked up by position."""
 
@@ -483,9 +571,26 @@ class _Ground:
             )
             self._crowns = _Polygons(list(shadows.of_crowns(world.trees, light)))
         self._contacts = _Polygons([car.footprint for car in cars])
+        lanterns = [
+            thing for thing in world.things if light.lamps and thing.texture.glow is not None
+        ]
+        self._pools = [
+            (_Polygons([_disc(thing.x, thing.y, radius) for thing in lanterns]), level)
+            for radius, level in ((8.0, 60), (5.5, 120), (3.5, 190))
+        ]
+        self._under_trees = _Polygons(
+            [_disc(tree.x, tree.y, 0.45 * tree.height) for tree in world.trees if light.leaves]
+        )
+        cover = np.random.default_rng([65, world.seed])
+        self._cover = materials.tileable_noise(cover, _TILE, 28.0)
 
-    def draw(self, camera: Camera, colour: Image) -> NDArray[np.float32]:
-        """Paint the ground below the horizon into `colour`; returns its 1 / depth [H, W]."""
+    def draw(
+        self, camera: Camera, colour: Image, passing: Passing
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Paint the ground below the horizon into `colour`.
+
+        Returns its 1 / depth and, where it is wet, the share of its light that it mirrors [H, W].
+        """
         from_image = camera.from_image
         down = camera.rotation @ np.array([0.0, 0.0, 1.0])  # the map's z in the optical frame
         plane = (down @ from_image) / -camera.z
@@ -493,17 +598,16 @@ class _Ground:
         rows = np.flatnonzero((inverse_depth > 1 / FAR).any(axis=1))
         np.maximum(inverse_depth, 0, out=inverse_depth)
         if len(rows) == 0:
-            return inverse_depth
+            return inverse_depth, None
         top = int(rows[0])
         height = camera.height - top
         shape = (height, camera.width)
         paint = np.full((*shape, 3), (92, 93, 96), np.uint8)
         kinds = np.zeros(shape, np.uint8)
-        order = ("asphalt", "paving", "cobbles", "grass")
         for index, pixels in self._patches.in_view(camera, top):
             material, look = self._looks[index]
             cv2.fillPoly(paint, [pixels], look, cv2.LINE_AA, 4)
-            cv2.fillPoly(kinds, [pixels], order.index(material), cv2.LINE_8, 4)
+            cv2.fillPoly(kinds, [pixels], _ORDER.index(material), cv2.LINE_8, 4)
 
         depth = 1 / np.maximum(inverse_depth[top:], 1 / FAR)
         x = np.arange(camera.width, dtype=np.float32)
@@ -531,35 +635,126 @@ class _Ground:
         light = self._light
         sky_light = np.asarray(light.sky_light, np.float32)
         shown = paint * gain[..., None]
+        mirror = None
+        if light.leaves or light.snow or light.wet:
+            # The same noise at four times its size, so that patches are as large as a car.
+            at = _wrapped(
+                east * depth + np.float32(camera.x), north * depth + np.float32(camera.y), 0.25
+            )
+            patchy = np.asarray(
+                cv2.remap(self._cover, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP),
+                np.float32,
+            )
+            if light.wet:
+                mirror = np.zeros_like(inverse_depth)
+                mirror[top:] = self._wet(shown, kinds, inverse_depth[top:] * camera.z, patchy)
+            if light.leaves:
+                self._strew(shown, camera, top, kinds, (column, row), fine, patchy)
+            if light.snow:
+                self._snow(shown, kinds, patchy)
         if light.casts_shadows:
-            shade = self._shade(camera, top, shape)
+            shade = self._shade(camera, top, shape, passing)
             sun = np.asarray(light.sun_light, np.float32) * np.float32(light.to_sun[2])
             shown *= sky_light + sun * (1 - shade)[..., None]
         else:
             shown *= sky_light
+        if light.lamps > 0:
+            pool = np.zeros(shape, np.uint8)
+            for pools, level in self._pools:
+                for _, pixels in pools.in_view(camera, top):
+                    cv2.fillPoly(pool, [pixels], level, cv2.LINE_8, 4)
+            near = cv2.GaussianBlur(pool, (0, 0), 4.0).astype(np.float32) / 255 + 0.12
+            shown += paint * (light.lamps * near * gain)[..., None] * (1.6 * _LAMP_LIGHT)
         contact = np.zeros(shape, np.uint8)
-        for _, pixels in self._contacts.in_view(camera, top):
-            cv2.fillPoly(contact, [pixels], 255, cv2.LINE_8, 4)
+        stood_on = [car.footprint for car in passing.cars]
+        stood_on += [_disc(person.x, person.y, 0.22) for person in passing.people]
+        for polygons in (self._contacts, _Polygons(stood_on)):
+            for _, pixels in polygons.in_view(camera, top):
+                cv2.fillPoly(contact, [pixels], 255, cv2.LINE_8, 4)
         if contact.any():
             soft = cv2.GaussianBlur(contact, (0, 0), 2.0).astype(np.float32) / 255
             shown *= 1 - (1 - _CONTACT) * soft[..., None]
         below = inverse_depth[top:] > 1 / FAR
         region = colour[top:]
         np.copyto(region, np.clip(shown, 0, 255).astype(np.uint8), where=below[..., None])
-        return inverse_depth
+        return inverse_depth, mirror
 
-    def _shade(self, camera: Camera, top: int, shape: tuple[int, int]) -> NDArray[np.float32]:
+    def _wet(
+        self, shown: NDArray[np.float32], kinds: Image, slope: NDArray[np.float32],
+        patchy: NDArray[np.float32],
+    ) -> NDArray[np.float32]:  # fmt: skip
+        """Darken wet ground, and return how much it mirrors: more at a grazing angle (`slope`)."""
+        wet = np.float32(self._light.wet)
+        hard = (kinds != _ORDER.index("grass")).astype(np.float32)
+        puddle = np.clip(0.5 + 1.5 * (patchy + 1.6 * (wet - 0.9)), 0, 1) * hard
+        shown *= (1 - wet * (0.22 + 0.2 * puddle) * (0.5 + 0.5 * hard))[..., None]
+        fresnel = 0.04 + 0.8 * (1 - np.clip(slope, 0, 1)) ** 5
+        return np.asarray(wet * hard * fresnel * (0.35 + 0.6 * puddle), np.float32)
+
+    def _strew(
+        self, shown: NDArray[np.float32], camera: Camera, top: int, kinds: Image,
+        at: tuple[NDArray[np.float32], NDArray[np.float32]], fine: NDArray[np.float32],
+        patchy: NDArray[np.float32],
+    ) -> None:  # fmt: skip
+        """Strew leaves: under trees many, elsewhere few, and fewer on the road."""
+        season = self._light.season
+        near: Image = np.zeros(kinds.shape, np.uint8)
+        for _, pixels in self._under_trees.in_view(camera, top):
+            cv2.fillPoly(near, [pixels], 255, cv2.LINE_8, 4)
+        soft = cv2.GaussianBlur(near, (0, 0), 5.0).astype(np.float32) / 255
+        kept = np.array([0.55, 1.0, 0.6, 1.1], np.float32)[kinds]
+        most = self._light.leaves * (0.55 if season == "autumn" else 0.25)
+        cover = np.clip(most * kept * (0.16 + soft) * (1 + 0.6 * patchy), 0, 0.95)
+        colours, rank = weather.leaf_tile(season, _TILE)
+        lies = cv2.remap(rank, *at, cv2.INTER_NEAREST, borderMode=cv2.BORDER_WRAP) < cover
+        seen = cv2.remap(colours, *at, cv2.INTER_NEAREST, borderMode=cv2.BORDER_WRAP)
+        single, mass = lies * fine, cover * 0.6 * (1 - fine)
+        shown += single[..., None] * (seen - shown)
+        shown += mass[..., None] * (weather.mean_leaf(season) - shown)
+
+    def _snow(self, shown: NDArray[np.float32], kinds: Image, patchy: NDArray[np.float32]) -> None:
+        """Cover the ground with snow: roads less than pavements, lawns most."""
+        ready = np.array([-0.75, 0.0, -0.5, 1.2], np.float32)[kinds]
+        cover = np.clip(0.5 + 2.5 * (self._light.snow - 0.6) + ready + 0.55 * patchy, 0, 0.95)
+        white = np.asarray(weather.SNOW, np.float32) * (1 + 0.03 * patchy[..., None])
+        shown += cover[..., None] * (white - shown)
+
+    def _shade(
+        self, camera: Camera, top: int, shape: tuple[int, int], passing: Passing
+    ) -> NDArray[np.float32]:
         """The share of the sun that is kept from the ground, 0..1 [H, W]."""
         crowns = np.zeros(shape, np.uint8)
         level = round(255 * shadows.CROWN_SHADE[self._light.season])
         for _, pixels in self._crowns.in_view(camera, top):
             cv2.fillPoly(crowns, [pixels], level, cv2.LINE_8, 4)
         hard = np.zeros(shape, np.uint8)
-        for _, pixels in self._hard.in_view(camera, top):
-            cv2.fillPoly(hard, [pixels], 255, cv2.LINE_8, 4)
+        moving = _Polygons(
+            [
+                *shadows.on_ground(np.zeros((0, 4, 3)), passing.cars, self._light),
+                *shadows.of_posts(passing.people, self._light),
+            ]
+        )
+        for polygons in (self._hard, moving):
+            for _, pixels in polygons.in_view(camera, top):
+                cv2.fillPoly(hard, [pixels], 255, cv2.LINE_8, 4)
         soft = cv2.GaussianBlur(crowns, (0, 0), 2.5)
         both = cv2.GaussianBlur(np.maximum(hard, soft), (3, 3), 0)
         return np.asarray(both.astype(np.float32) / 255, np.float32)
+
+
+def _disc(x: float, y: float, radius: float) -> Points:
+    """A regular polygon [12, 2] around a point."""
+    turn = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+    return np.array([x, y]) + radius * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+
+
+def _wrapped(
+    east: NDArray[np.float32], north: NDArray[np.float32], fineness: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Columns and rows of a repeating tile at these metres."""
+    scale = np.float32(fineness * _TILE / _TILE_METRES)
+    column, row = east * scale, north * scale
+    return column - _TILE * np.floor(column / _TILE), row - _TILE * np.floor(row / _TILE)
 
 
 def _two_scales(gain: NDArray[np.float32]) -> NDArray[np.float32]:

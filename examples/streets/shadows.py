@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from examples.streets.cars import Car
 from examples.streets.light import Light
+from examples.streets.people import Person
 from examples.streets.surfaces import Surface
 from examples.streets.world import Thing, Tree
 
@@ -52,8 +53,8 @@ def of_crowns(trees: Sequence[Tree], light: Light) -> Iterator[Points]:
         yield ring
 
 
-def of_posts(things: Sequence[Thing], light: Light) -> Iterator[Points]:
-    """Polygons [4, 2] of the ground in the shadow of furniture."""
+def of_posts(things: Sequence[Thing | Person], light: Light) -> Iterator[Points]:
+    """Polygons [4, 2] of the ground in the shadow of furniture and people."""
     fall = -light.to_sun[:2] / light.to_sun[2]
     along = fall / max(float(np.linalg.norm(fall)), 1e-9)
     across = np.array([-along[1], along[0]])

@@ -67,7 +67,11 @@ def _hills(sky: NDArray[np.float32], light: Light, seed: int) -> None:
     rows = np.arange(_HEIGHT)[:, None]
     haze = np.asarray(light.horizon, np.float32)
     green = np.asarray((84, 100, 84), np.float32) * np.asarray(light.sky_light, np.float32) * 1.3
-    for base, rough, share in ((4.2, 1.6, 0.72), (2.4, 1.2, 0.5)):
+    clear = float(
+        np.clip((light.haze_range - 40) / 160, 0, 1)
+    )  # of what hills show in fair weather
+    for base, rough, paleness in ((4.2, 1.6, 0.72), (2.4, 1.2, 0.5)):
+        share = 1 - (1 - paleness) * clear
         ridge = np.full(_WIDTH, base)
         for wave in range(1, 24):
             phase, size = rng.uniform(0, 2 * np.pi), rng.normal(0, rough / wave**0.9)

@@ -81,7 +81,7 @@ class Traffic:
                 continue
             course = float(np.arctan2(mover.along[1], mover.along[0]))
             if mover.kind is None:
-                if float(np.linalg.norm(offset)) > _PERSONAL:
+                if _passes(offset, ahead):
                     step = (mover.first + mover.speed * seconds) / 1.4 % 1.0
                     walks = course + (np.pi if mover.speed < 0 else 0.0)
                     people.append(Person(*at, walks, mover.look, step, mover.speed > 3))
@@ -128,6 +128,12 @@ def _movers(world: World, rng: np.random.Generator, busy: float) -> Iterator[_Mo
                 out = half + float(rng.uniform(0.5, max(0.6, street.pavement - 0.5)))
                 speed = float(rng.choice([-1.0, 1.0])) * float(rng.uniform(0.9, 1.7))
                 yield mover(out, speed, None, LOOKS)
+
+
+def _passes(offset: Points, ahead: Points) -> bool:
+    """Whether somebody so far from the camera neither touches it nor rides into it."""
+    before, beside = float(offset @ ahead), float(ahead[0] * offset[1] - ahead[1] * offset[0])
+    return float(np.hypot(*offset)) > _PERSONAL and (abs(beside) > _BESIDE or abs(before) > _GAP)
 
 
 def _keeps_off(car: Car, x: float, y: float, ahead: Points) -> bool:
