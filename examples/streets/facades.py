@@ -8,7 +8,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from examples.streets import materials
+from examples.streets import materials, wear
 from examples.streets.materials import PIXELS_PER_METRE, Colour, Image, mix, shade
 from examples.streets.styles import FacadeStyle
 
@@ -160,9 +160,13 @@ def paint(facade: Facade) -> tuple[Image, Image]:
         "timber": materials.plaster,
         "concrete": materials.concrete,
         "sheet": materials.sheet,
-        "curtain": materials.panels,
+        "curtain": materials.glass_wall,
     }[style.wall](rng, height, width, style.wall_colour)
     canvas, glow = _Canvas(wall), _Canvas(np.zeros_like(wall))
+    _upper_wall(canvas, facade, rng)
+    wear.weather(rng, canvas.image, style.age)
+    if rng.random() < 0.2 * style.age:
+        wear.cables(rng, canvas.image)
 
     base = shade(style.wall_colour, 0.62)
     if style.ground != "shop":
@@ -193,14 +197,108 @@ def paint(facade: Facade) -> tuple[Image, Image]:
         pipe = 0.12 if rng.random() < 0.5 else facade.width - 0.22
         canvas.fill(pipe, 0, pipe + 0.11, style.eaves - 0.4, (110, 112, 110))
         canvas.fill(pipe + 0.07, 0, pipe + 0.11, style.eaves - 0.4, (72, 74, 72))
+    wear.streaks(rng, canvas.image, _ledges(canvas, facade), style.age)
+    if rng.random() < 0.25 * style.age and style.ground != "shop":
+        wear.graffiti(rng, canvas.image)
     if rng.random() < 0.12:
-        _ivy(canvas, facade, rng)
-    # Dirt rises from the pavement, and the eaves keep the sky's light off.
-    rows = np.arange(height)[:, None, None].astype(np.float32)
-    from_bottom = (height - rows) / PIXELS_PER_METRE
-    dirt = 1 - 0.22 * np.exp(-from_bottom / 0.35)
-    canvas.image[:] = (canvas.image * dirt).astype(np.uint8)
+        wear.bills(rng, canvas.image)
+    if style.wall not in ("curtain", "sheet") and rng.random() < 0.12:
+        wear.ivy(rng, canvas.image)
+        glow.image[(canvas.image[..., 1] > canvas.image[..., 0] + 20)] //= 3
+    wear.damp(rng, canvas.image, style.age)
     return canvas.image, glow.image
+
+
+def _ledges(canvas: _Canvas, facade: Facade) -> list[tuple[int, int, int]]:
+    """Where rain drips from: sills and the eaves, as columns from and to, and the row below."""
+    out = []
+    for opening in facade.openings:
+        if opening.kind == "window":
+            x0, _, x1, y1 = canvas.box(
+                opening.left - 0.2, opening.bottom - 0.14, opening.right + 0.2, opening.top
+            )
+            out.append((x0, x1, y1))
+    x0, _, x1, y1 = canvas.box(0, facade.style.eaves - 0.6, facade.width, facade.style.eaves)
+    return [*out, (x0, x1, y1)]
+
+
+def _upper_wall(canvas: _Canvas, facade: Facade, rng: np.random.Generator) -> None:
+    """What sets the wall above the ground floor off: beams, pilasters, panels, another colour."""
+    style = facade.style
+    low, eaves, width = style.ground_height, style.eaves, facade.width
+    bays = max(1, round((width - 0.6) / style.bay))
+    pitch = width / bays
+    floors = [low + floor * style.floor_height for floor in range(style.floors + 1)]
+    if style.wall == "timber":
+        _beams(canvas, facade, floors, pitch, bays, rng)
+        return
+    if style.wall == "curtain":
+        return
+    accent = mix(style.wall_colour, style.shutters, 0.35)
+    choice = rng.random()
+    if choice < 0.14 and style.floors:  # the ground floor in another colour
+        canvas.scale(0, 0, width, low - 0.12, float(rng.choice([0.72, 0.82, 1.18])))
+    elif choice < 0.26 and style.floors:  # pilasters between the bays
+        for bay in range(bays + 1):
+            at = min(max(bay * pitch, 0.16), width - 0.16)
+            canvas.scale(at - 0.16, low, at + 0.16, eaves - 0.5, 1.12)
+            canvas.scale(at + 0.13, low, at + 0.18, eaves - 0.5, 0.75)
+    elif choice < 0.4 and style.floors:  # panels below the windows
+        for floor in floors[:-1]:
+            for bay in range(bays):
+                middle, half = (bay + 0.5) * pitch, 0.34 * pitch
+                canvas.fill(middle - half, floor + 0.12, middle + half, floor + 0.7, accent)
+    elif choice < 0.5:  # bands
+        step, at = float(rng.uniform(0.5, 1.3)), low
+        while at < eaves - 0.7:
+            canvas.scale(0, at, width, at + 0.16, float(rng.choice([0.82, 1.14])))
+            at += step
+    elif choice < 0.58 and style.floors:  # one bay of another make, from top to bottom
+        bay = int(rng.integers(bays))
+        canvas.fill(bay * pitch, low, (bay + 1) * pitch, eaves - 0.4, accent)
+    if style.wall == "brick" and rng.random() < 0.2:  # washed over, and worn again
+        rows, columns = canvas.image.shape[:2]
+        bare = materials.noise(rng, rows, columns, 90, 5)[..., None] > 1.0 - 0.6 * style.age
+        washed = 0.35 * canvas.image + 0.62 * np.asarray((226, 222, 212))
+        canvas.image[:] = np.where(bare, canvas.image, washed).astype(np.uint8)
+
+
+def _beams(
+    canvas: _Canvas, facade: Facade, floors: list[float], pitch: float, bays: int,
+    rng: np.random.Generator,
+) -> None:  # fmt: skip
+    """A timber frame: sills and plates, posts between the bays, braces."""
+    rows = canvas.image.shape[0]
+    wood = mix((74, 52, 40), facade.style.paint, float(rng.uniform(0, 0.35)))
+    thick = max(3, materials.metres(float(rng.uniform(0.13, 0.2))))
+    tops = [*floors[1:], facade.style.eaves] if len(floors) > 1 else [facade.style.eaves]
+    kind = int(rng.integers(3))
+
+    def line(x0: float, z0: float, x1: float, z1: float) -> None:
+        a = (materials.metres(x0) if x0 > 0 else 0, rows - materials.metres(z0))
+        b = (materials.metres(x1) if x1 > 0 else 0, rows - materials.metres(z1))
+        tone = shade(wood, float(rng.uniform(0.85, 1.15)))
+        cv2.line(canvas.image, a, b, tone, thick, cv2.LINE_AA)
+
+    for low, high in zip(floors, tops, strict=False):
+        line(0, low, facade.width, low)
+        line(0, low + 0.75, facade.width, low + 0.75)
+        for post in range(2 * bays + 1):
+            x = 0.5 * post * pitch
+            line(x, low, x, high if post % 2 == 0 else low + 0.75)
+        for bay in range(bays):
+            if kind == 0 or (kind == 1 and bay % 2 == 0):
+                line(bay * pitch, low, (bay + 0.5) * pitch, low + 0.75)
+                line((bay + 1) * pitch, low, (bay + 0.5) * pitch, low + 0.75)
+        for x, lean in ((0.0, 0.5), (facade.width, -0.5)):
+            line(x, high, x + lean * pitch, low)
+    if facade.height > facade.style.eaves + 1:  # the gable
+        step, at = 0.9, facade.style.eaves + 0.1
+        while at < facade.height:
+            line(0, at, facade.width, at)
+            at += step
+        for post in range(1, 2 * bays):
+            line(0.5 * post * pitch, facade.style.eaves, 0.5 * post * pitch, facade.height)
 
 
 def _quoins(canvas: _Canvas, facade: Facade) -> None:
@@ -214,26 +312,37 @@ def _quoins(canvas: _Canvas, facade: Facade) -> None:
 
 
 def _glass(rng: np.random.Generator, lit: bool) -> tuple[Image, Image]:
-    """A pane and its light: the sky mirrored above, the dark room below, perhaps curtains."""
+    """A pane and its light: what it mirrors above, the dark room below, perhaps curtains."""
     high, wide = 48, 32
-    fall = np.linspace(0, 1, high, dtype=np.float32)[:, None, None]
-    sky = np.asarray((118, 140, 162), np.float32) * float(rng.uniform(0.7, 1.1))
-    room = np.asarray((38, 42, 48), np.float32)
+    fall = np.linspace(0, 1, high, dtype=np.float32)[:, None, None] ** float(rng.uniform(0.5, 2))
+    sky = np.asarray((118, 140, 162), np.float32) * float(rng.uniform(0.45, 1.15))
+    room = np.asarray((38, 42, 48), np.float32) * float(rng.uniform(0.5, 1.5))
     pane = np.broadcast_to(sky * (1 - fall) + room * fall, (high, wide, 3)).copy()
+    if rng.random() < 0.5:  # roofs or trees across the street, mirrored
+        line = high * (0.35 + 0.12 * materials.noise(rng, 1, wide, 14, 3)[0])
+        across = np.arange(high)[:, None] > line[None, :]
+        pane[across] *= np.float32(rng.uniform(0.45, 0.8))
     slant = int(rng.integers(-8, 24))
     bright = np.array([[slant, high], [slant + 14, 0], [slant + 22, 0], [slant + 8, high]])
     layer = pane.copy()
     cv2.fillConvexPoly(layer, bright.astype(np.int32), (176, 194, 208))
-    pane = 0.75 * pane + 0.25 * layer
+    pane = 0.85 * pane + 0.15 * layer
+    pane *= (1 + 0.07 * materials.noise(rng, high, wide, 16, 4))[..., None]
     kind = rng.random()
-    if kind < 0.35:  # curtains on both sides
-        cloth = np.asarray((214, 206, 190), np.float32) * float(rng.uniform(0.7, 1.0))
-        fold = 1 + 0.12 * np.sin(np.arange(10) * 1.9)[None, :, None]
-        pane[:, :10], pane[:, -10:] = cloth * fold, cloth * fold
-    elif kind < 0.55:  # a blind, partly down
-        down = int(rng.integers(8, 40))
-        pane[:down] = np.asarray((222, 216, 200), np.float32) * float(rng.uniform(0.75, 1.0))
-    elif kind < 0.65:  # flowers
+    tone = rng.uniform(0.6, 1.0) * rng.uniform(0.86, 1.0, 3)
+    cloth = np.asarray((222, 216, 204), np.float32) * tone.astype(np.float32)
+    if kind < 0.3:  # curtains on both sides
+        part = int(rng.integers(5, 14))
+        fold = 1 + 0.12 * np.sin(np.arange(part) * 1.9)[None, :, None]
+        pane[:, :part], pane[:, -part:] = cloth * fold, cloth * fold
+    elif kind < 0.42:  # a net all over
+        fold = 1 + 0.06 * np.sin(np.arange(wide) * 1.3)[None, :, None]
+        pane = 0.4 * pane + 0.6 * cloth * fold
+    elif kind < 0.62:  # a blind, partly down
+        down = int(rng.integers(6, 46))
+        slats = 1 - 0.15 * (np.arange(down) % 3 == 0)[:, None, None]
+        pane[:down] = cloth * slats
+    elif kind < 0.7:  # flowers
         pane[-9:] = (70, 92, 56)
         pane[-11:-6, ::5] = (196, 80, 90) if rng.random() < 0.5 else (220, 190, 80)
     light = np.zeros((high, wide, 3), np.float32)
@@ -247,8 +356,16 @@ def _window(
     canvas: _Canvas, glow: _Canvas, facade: Facade, at: Opening, rng: np.random.Generator
 ) -> None:
     style = facade.style
-    frame = style.trim_colour if style.wall != "panels" else (52, 56, 60)
+    frames: tuple[Colour, ...] = (
+        style.trim_colour, (236, 234, 228), (52, 56, 60), (96, 66, 46), style.paint
+    )  # fmt: skip
+    frame = frames[2 if style.wall == "panels" else facade.seed % 5]
     pane, light = _glass(rng, rng.random() < 0.4)
+    if style.wall == "curtain":  # the wall is the window
+        if rng.random() < 0.25:
+            canvas.paste(at.left, at.bottom, at.right, at.top, pane)
+        glow.paste(at.left + 0.1, at.bottom, at.right - 0.1, at.top, light)
+        return
     arched = style.window == "arched"
     middle, half = (at.left + at.right) / 2, (at.right - at.left) / 2
     surround = 0.14
@@ -275,10 +392,23 @@ def _window(
         canvas.fill(middle - bar / 2, at.bottom, middle + bar / 2, top, frame)
         cross = at.bottom + 0.66 * (top - at.bottom)
         canvas.fill(at.left, cross, at.right, cross + bar, frame)
+    elif style.window == "grid":
+        for share in (0.2, 0.4, 0.6, 0.8):
+            x = at.left + share * (at.right - at.left)
+            canvas.fill(x - 0.025, at.bottom, x + 0.025, top, frame)
+        z = at.bottom + 0.45
+        while z < top - 0.2:
+            canvas.fill(at.left, z, at.right, z + 0.05, frame)
+            z += 0.45
+    elif style.window in ("square", "wide"):
+        x = at.left + (0.32 if facade.seed % 2 else 0.68) * (at.right - at.left)
+        canvas.fill(x - bar / 2, at.bottom, x + bar / 2, top, frame)
+    elif style.window == "small":
+        canvas.fill(middle - bar / 2, at.bottom, middle + bar / 2, top, frame)
     elif style.window == "sash":
         cross = at.bottom + 0.5 * (top - at.bottom)
         canvas.fill(at.left, cross, at.right, cross + 1.4 * bar, frame)
-    else:
+    elif style.window == "ribbon":
         for share in (1 / 3, 2 / 3):
             x = at.left + share * (at.right - at.left)
             canvas.fill(x - bar / 2, at.bottom, x + bar / 2, top, frame)
@@ -405,16 +535,6 @@ def _cornice(canvas: _Canvas, facade: Facade) -> None:
         while x < facade.width:
             canvas.scale(x, top - 0.32, x + 0.14, top - 0.18, 0.7)
             x += 0.3
-
-
-def _ivy(canvas: _Canvas, facade: Facade, rng: np.random.Generator) -> None:
-    rows, columns = canvas.image.shape[:2]
-    root = int(rng.uniform(0.1, 0.9) * columns)
-    for _ in range(900):
-        climb = rng.random() ** 1.5 * 0.75 * rows
-        x = root + rng.normal(0, 14 + 0.10 * climb)
-        colour = tuple(int(c) for c in (rng.uniform(40, 80), rng.uniform(72, 116), 44))
-        cv2.circle(canvas.image, (int(x), int(rows - climb)), int(rng.integers(2, 5)), colour, -1)
 
 
 def outline(facade: Facade) -> list[tuple[float, float]] | None:

@@ -71,11 +71,15 @@ def tinted(colour: Colour, gain: NDArray[Any]) -> Image:
 
 
 def plaster(rng: np.random.Generator, height: int, width: int, colour: Colour) -> Image:
-    """Painted render: broad stains, fine grain, streaks that run down from the top."""
-    gain = 1 + 0.035 * noise(rng, height, width, 60) + 0.025 * noise(rng, height, width, 3, 2)
+    """Painted render: broad stains, trowel marks, patches of repair, streaks from the top."""
+    gain = 1 + 0.03 * noise(rng, height, width, 60, 5) + 0.02 * noise(rng, height, width, 3, 2)
     streaks = noise(rng, 1, width, 10, 2)
     fall = np.linspace(1, 0.2, height, dtype=np.float32)[:, None]
-    return tinted(colour, gain - 0.03 * np.maximum(streaks, 0) * fall)
+    gain -= 0.03 * np.maximum(streaks, 0) * fall
+    if rng.random() < 0.35:
+        mended = noise(rng, height, width, 110, 4) > 1.5
+        gain[mended] *= np.float32(rng.choice([0.84, 0.92, 1.08]))
+    return tinted(colour, gain)
 
 
 def courses(
@@ -99,18 +103,45 @@ def courses(
 
 
 def brick(rng: np.random.Generator, height: int, width: int, colour: Colour) -> Image:
-    """Brickwork in running bond, bricks a little over life size so that they show."""
-    gain, joints = courses(rng, height, width, (metres(0.32), metres(0.12)), 0.11)
-    image = tinted(colour, gain + 0.05 * noise(rng, height, width, 50))
-    mortar = mix(colour, (200, 195, 185), 0.45)
-    image[joints] = mortar
+    """Brickwork in running bond, each brick of its own firing, mortar light or dark."""
+    size = (metres(float(rng.uniform(0.24, 0.34))), metres(float(rng.choice([0.09, 0.12]))))
+    spread = float(rng.uniform(0.06, 0.16))
+    gain, joints = courses(rng, height, width, size, spread)
+    other, _ = courses(rng, height, width, size, 0.5 * spread)
+    gain = gain + 0.05 * noise(rng, height, width, 70, 5)
+    tints = np.stack([gain, gain * other, gain * (2 - other)], axis=-1)
+    image = np.clip(np.asarray(colour, np.float32) * tints, 0, 255).astype(np.uint8)
+    lime: Colour = (205, 200, 190) if rng.random() < 0.7 else (84, 78, 74)
+    image[joints] = mix(colour, lime, float(rng.uniform(0.25, 0.6)))
     return image
+
+
+def glass_wall(rng: np.random.Generator, height: int, width: int, colour: Colour) -> Image:
+    """A curtain wall: panes that mirror the sky unevenly, opaque bands at the floors, mullions."""
+    wide, high = metres(float(rng.uniform(1.1, 1.9))), metres(float(rng.uniform(3.2, 3.9)))
+    y, x = np.mgrid[0:height, 0:width]
+    row, column = y // high, x // wide
+    table = rng.normal(1.0, 0.1, (int(row.max()) + 1, int(column.max()) + 1)).astype(np.float32)
+    # The panes are never quite flat: what they mirror is bent from one to the next.
+    bend = noise(rng, height, width, 160, 6) + 2.5 * (table[row, column] - 1)
+    up = 1 - y.astype(np.float32) / height
+    sky = np.clip(0.25 + 0.6 * up + 0.28 * bend, 0, 1)[..., None]
+    mirrored = np.asarray((196, 208, 220), np.float32)
+    dark = np.asarray(colour, np.float32) * 0.7
+    image = dark * (1 - sky) + (0.45 * np.asarray(colour, np.float32) + 0.5 * mirrored) * sky
+    band = y % high > high - metres(float(rng.uniform(0.4, 1.3)))
+    image[band] = 0.55 * image[band] + 0.3 * np.asarray(colour, np.float32)
+    frame = np.asarray((58, 62, 66) if rng.random() < 0.6 else (190, 192, 194), np.float32)
+    half = bool(rng.random() < 0.4)
+    bars = (x % wide < 2) | (y % high < 3) | (half & (y % (high // 2) < 2))
+    image[bars] = frame
+    return np.clip(image, 0, 255).astype(np.uint8)
 
 
 def ashlar(rng: np.random.Generator, height: int, width: int, colour: Colour) -> Image:
     """Dressed stone in large blocks with dark joints."""
     gain, joints = courses(rng, height, width, (metres(0.95), metres(0.45)), 0.045)
-    gain = gain + 0.04 * noise(rng, height, width, 24)
+    gain = gain + 0.045 * noise(rng, height, width, 60, 5)
     gain[joints] *= 0.78
     return tinted(colour, gain)
 
@@ -118,7 +149,7 @@ def ashlar(rng: np.random.Generator, height: int, width: int, colour: Colour) ->
 def panels(rng: np.random.Generator, height: int, width: int, colour: Colour) -> Image:
     """Smooth cladding in tall panels."""
     gain, joints = courses(rng, height, width, (metres(1.5), metres(1.55)), 0.02)
-    gain = gain + 0.015 * noise(rng, height, width, 80)
+    gain = gain + 0.025 * noise(rng, height, width, 120, 5)
     gain[joints] *= 0.7
     return tinted(colour, gain)
 
@@ -142,14 +173,17 @@ def roof_tiles(rng: np.random.Generator, height: int, width: int, colour: Colour
     table = rng.normal(1.0, 0.09, (row.max() + 1, column.max() + 1)).astype(np.float32)
     gain = table[row, column] * (0.84 + 0.22 * np.sin(np.pi * np.mod(x, across) / across))
     gain *= 1 - 0.35 * (np.mod(y, down) > down - 2)
-    return tinted(colour, gain + 0.06 * noise(rng, height, width, 60))
+    gain = gain + 0.09 * noise(rng, height, width, 120, 6)
+    moss = np.clip(noise(rng, height, width, 80, 5) - 1.1, 0, 0.6)[..., None]
+    image = tinted(colour, gain) * (1 - moss) + np.asarray((84, 92, 62), np.float32) * moss
+    return image.astype(np.uint8)
 
 
 def slates(rng: np.random.Generator, height: int, width: int, colour: Colour) -> Image:
     """Roofing slates."""
     gain, joints = courses(rng, height, width, (metres(0.35), metres(0.3)), 0.08)
     gain[joints] *= 0.75
-    return tinted(colour, gain + 0.05 * noise(rng, height, width, 40))
+    return tinted(colour, gain + 0.08 * noise(rng, height, width, 120, 6))
 
 
 def rubble(rng: np.random.Generator, height: int, width: int, colour: Colour) -> Image:
