@@ -141,6 +141,101 @@ def test_photos_without_direction_can_be_divided_by_position(
     assert PlaceIndex.load(tmp_path / "index").images == 4
 
 
+def frames(folder: Path, *lengths: int) -> Path:
+    """Write a clip of each length."""
+    clips = enumerate(lengths)
+    save_images(folder, [f"{clip}/f{n}.png" for clip, length in clips for n in range(length)])
+    return folder
+
+
+def test_frames_go_with_any_other_dataset(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, output = own_table(tmp_path / "mine"), tmp_path / "index"
+    folders = [frames(tmp_path / "a", 10, 12, 1), f"lift={frames(tmp_path / 'b', 9)}"]
+    settings = ["frames.length=5", "lift.length=4", "campus.M=10"]
+    assert (
+        prepare("--csv", table, "--frames", *folders, "--set", *settings, "--output", output) == 0
+    )
+    printed = capsys.readouterr().out
+    assert "a: 3 clips" in printed
+    assert "a: 1 left out: too few images at the place" in printed
+    index = PlaceIndex.load(output)
+    assert (index.images, index.places) == (22 + 5 + 9, 4 + 1 + 2)
+    assert [name for name in index.group_names if "campus" not in name] == [
+        "a/a/0",
+        "a/a/1",
+        "lift/lift/0",
+        "lift/lift/1",
+    ]
+    assert len(set(index.group_cities.tolist())) == 3
+    manifest = json.loads((output / "index.json").read_text())
+    assert [manifest["settings"][name]["length"] for name in ("a", "lift")] == [5, 4]
+
+
+def test_a_file_among_the_frames_that_is_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, output = frames(tmp_path / "hall", 49), tmp_path / "index"
+    save_images(folder, ["cover.jpg"])
+    options = ["--frames", folder, "--output", output]
+    line = refused(capsys, *options)
+    assert "1 of 50 images are missing or damaged (2.0%)" in line
+    assert "the first: cover.jpg: entry without sense" in line
+    assert prepare(*options, "--max-missing", "2") == 0
+    report = (output / "report.txt").read_text()
+    assert "hall: cover.jpg: entry without sense (its name does not end in the number" in report
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["{a}", "{a}/0"], "a/0 lies in"),
+        (["{a}/0", "x={a}"], "a/0 lies in"),
+        (["x={a}", "{a}"], "name only one of them, or its frames would be of two places each"),
+        (["{a}", "{b}/a"], "two datasets are called a: call one NAME=PATH"),
+        (["{a}", "--set", "frames.N=1"], "--set a: N=1 is below 2: neighbouring places would"),
+        (["{a}", "--set", "frames.M=1"], "--set a: there is no setting 'M'; there is length, N"),
+        (["{a}", "--set", "a.length=x"], "--set a: length=x is not a whole number"),
+        (["{a}", "--set", "frames.min_images=9"], "no place is left to index: 8 of 8 images"),
+        (["{a}/f0.png"], "is no folder: expected a folder of frames of video"),
+        (["{c}"], "c: there is no image in"),
+    ],
+)
+def test_a_mistake_with_frames_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], expected: str
+) -> None:
+    frames(tmp_path / "a", 8)
+    frames(tmp_path / "b" / "a", 8)
+    (tmp_path / "c").mkdir()
+    given = [option.format(**{name: tmp_path / name for name in "abc"}) for option in options]
+    assert expected in refused(capsys, "--frames", *given, "--output", tmp_path / "index")
+    assert not (tmp_path / "index").exists()
+
+
+def test_frames_is_no_dataset_where_there_are_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--csv", own_table(tmp_path), "--set", "frames.length=4", "--output", tmp_path / "i"]
+    assert "there is no dataset 'frames' here; there is campus" in refused(capsys, *options)
+
+
+@pytest.mark.shared
+def test_the_frames_of_a_tower(
+    tmp_path: Path, shared: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    floors = sorted((shared / "data" / "tower" / "images").iterdir())
+    assert prepare("--frames", *floors, "--output", tmp_path / "index", "--json") == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (len(floors), summary["images"], summary["places"], summary["groups"]) == (
+        25,
+        2873,
+        307,
+        50,
+    )
+    assert sum(entry["total"]["listed"] for entry in summary["datasets"].values()) == 2877
+
+
 def test_the_at_layout_of_pitts30k(tmp_path: Path) -> None:
     for side in ("database", "queries"):
         names = [at_name(584220.0, 4477500.0, tile=tile, pano=side) for tile in (0, 1, 24, 25)]
@@ -237,6 +332,7 @@ def test_help_shows_the_published_divisions(capsys: pytest.CaptureFixture[str]) 
     lines = [line.split() for line in text.splitlines()]
     assert ["sf-xl", "10", "60", "5", "2", "1", "4"] in lines
     assert ["msls", "15", "60", "3", "2", "18", "4"] in lines
+    assert ["frames", "length=8", "2", "2", "4"] in lines
     assert max(len(line) for line in text.splitlines() if "python -m" not in line) <= 100
 
 
