@@ -1,6 +1,6 @@
 """A teacher whose features the backbone learns to predict, and what a student needs for it."""
 
-from training.distillation.cells import Cells, Kept
+from training.distillation.cells import Cells, Kept, cell_means
 from training.distillation.loss import distillation_losses
 from training.distillation.student import Prediction, Student
 from training.distillation.targets import RunningMean
@@ -14,5 +14,6 @@ __all__ = [
     "RunningMean",
     "Student",
     "Teacher",
+    "cell_means",
     "distillation_losses",
 ]

@@ -96,6 +96,16 @@ def test_patches_are_in_row_major_order(backbone: Backbone) -> None:
     assert differing == [1 * 4 + 3]
 
 
+def test_patches_that_are_kept_have_the_positions_of_the_whole_image(backbone: Backbone) -> None:
+    batch, kept = images(2, 28, 56), torch.tensor([1, 2, 6])
+    whole, some = (next(iter(backbone.stages(batch, patches))) for patches in (None, kept))
+    assert torch.equal(some[:, 0], whole[:, 0])
+    assert torch.equal(some[:, 1:], whole[:, [2, 3, 7]])
+    stages = list(backbone.stages(batch, kept))
+    for number, block in enumerate(backbone.blocks, start=1):
+        assert torch.equal(stages[number], block(stages[number - 1]))
+
+
 @pytest.mark.parametrize("size", [(224, 220), (10, 14)])
 def test_sizes_that_are_no_multiples_of_a_patch_are_refused(
     backbone: Backbone, size: tuple[int, int]

@@ -151,6 +151,35 @@ def test_only_what_changes_the_result_counts_as_changed(file: Path) -> None:
     assert changed("validation={set: msls-val, root: a}") == ["validation"]
 
 
+def test_a_cosine_has_as_many_epochs_as_it_was_planned_with(file: Path) -> None:
+    cosine = load_config(file, ["optimizer.schedule=cosine"])
+    more = load_config(file, ["optimizer.schedule=cosine", "trainer.epochs=30"])
+    assert changed_keys(cosine, more) == ["trainer.epochs"]
+    fewer_steps = load_config(file, ["optimizer.schedule=cosine", "trainer.max_steps=3"])
+    assert changed_keys(cosine, fewer_steps) == []
+
+
+def test_another_teachers_file_counts_by_what_is_in_it(file: Path) -> None:
+    def taught(*overrides: str) -> Config:
+        return load_config(file, ["distillation.teacher=a.onnx", *overrides])
+
+    assert changed_keys(taught(), taught("distillation.teacher=b/a.onnx")) == []
+    assert changed_keys(taught(), taught("distillation.keep=0.5")) == ["distillation.keep"]
+    assert changed_keys(load_config(file), taught()) == ["distillation"]
+
+
+def test_the_configuration_of_a_backbone_is_valid(project: Path) -> None:
+    config = load_config(project / "training" / "configs" / "tiny_backbone.yaml")
+    assert (config.name, config.model.preset, config.model.strategy) == (
+        "tiny_backbone",
+        "tiny",
+        "full",
+    )
+    assert config.distillation is not None
+    after = load_config(project / "training" / "configs" / "tiny_float.yaml")
+    assert after.model.backbone == "runs/tiny_backbone/best.safetensors"
+
+
 @pytest.mark.parametrize("preset", ["base", "large", "small", "tiny"])
 @pytest.mark.parametrize("branches", ["float", "hash"])
 def test_the_configurations_that_come_with_it_are_valid(

@@ -109,6 +109,33 @@ def test_a_backbone_comes_from_a_file(tmp_path: Path, strategy: str) -> None:
     assert all(torch.equal(backbone[name], tensor) for name, tensor in ones.items())
 
 
+def test_a_backbone_comes_from_a_run_whatever_its_branches_were(tmp_path: Path) -> None:
+    trained = starting_network(config(strategy="full", placement=None), seed=1)
+    native.save(trained, tmp_path / "full.safetensors")
+    values = config(backbone=str(tmp_path / "full.safetensors"), branches="both")
+    model = starting_network(values, seed=2)
+    assert equal(part(model, "backbone."), part(trained, "backbone."))
+    with pytest.raises(WeightsError, match="do not fit the preset small: 1"):
+        starting_network(values.model_copy(update={"preset": "small"}), seed=2)
+
+
+def test_layer_scales_start_where_asked_and_nothing_else_changes() -> None:
+    full = {"strategy": "full", "placement": None}
+    usual = part(starting_network(config(**full), seed=1), "")
+    asked = part(starting_network(config(**full, layer_scale=0.5), seed=1), "")
+    scales = {name for name in usual if name.endswith(".gamma")}
+    assert scales
+    assert all(torch.equal(asked[n], torch.full_like(usual[n], 0.5)) for n in scales)
+    assert all(torch.equal(usual[n], torch.full_like(usual[n], 1e-5)) for n in scales)
+    assert equal(*({n: t for n, t in s.items() if n not in scales} for s in (usual, asked)))
+
+
+@pytest.mark.parametrize("values", [{"backbone": "dinov2"}, {"init": "base"}])
+def test_trained_layer_scales_are_left_as_they_are(values: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=r"model\.layer_scale is where random weights start"):
+        starting_network(config(**values, layer_scale=1.0), seed=0)
+
+
 def test_dinov2_comes_from_the_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: list[str] = []
 
@@ -128,6 +155,9 @@ def test_a_random_backbone_is_warned_about(caplog: pytest.LogCaptureFixture) -> 
     with caplog.at_level(logging.WARNING, logger="training"):
         starting_network(config(), seed=0)
     assert "the backbone has random weights" in caplog.text
+    caplog.clear()
+    starting_network(config(strategy="full", placement=None), seed=0)
+    assert not caplog.text  # they are trained
 
 
 def test_what_is_trained_is_named_by_the_configuration() -> None:

@@ -1,0 +1,217 @@
+"""Runs with a teacher, of the smallest network, in this process."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from selavpr_core.errors import SelaVPRError
+from selavpr_core.model import SelaVPR
+from test.training.distillation.graphs import write_teacher
+from test.training.run.test_loop import after_step, configure, weights
+from test.training.test_train import run_command
+from training.errors import ConfigError, TrainingError
+from training.run.checkpoint import read_checkpoint, write_checkpoint
+from training.run.config import Config
+from training.run.loop import Loop
+from training.run.training import train
+
+__all__ = ["configure"]
+
+FULL = (
+    "model.strategy=full",
+    "model.placement=null",
+    "model.layer_scale=1.0",
+    "optimizer.schedule=cosine",
+    "optimizer.warmup=3",
+    "optimizer.clip=1.0",
+    "optimizer.weight_decay=0.05",
+)
+
+
+@pytest.fixture
+def taught(configure: Callable[..., Config], tmp_path: Path) -> Callable[..., Config]:
+    """Configurations with a teacher of two cells by two."""
+    path = write_teacher(tmp_path / "teacher.onnx")
+
+    def make(*overrides: str) -> Config:
+        return configure(*FULL, f"distillation.teacher={path}", *overrides)
+
+    return make
+
+
+def entries(config: Config) -> list[dict[str, float]]:
+    lines = (config.folder / "metrics.jsonl").read_text().splitlines()
+    return [entry for entry in map(json.loads, lines) if "loss" in entry]
+
+
+def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[n], second[n]) for n in first)
+
+
+def test_a_backbone_learns_from_a_teacher(taught: Callable[..., Config]) -> None:
+    config = taught("trainer.epochs=6", "distillation.weight=2", "distillation.metric_weight=0.5")
+    path = train(config)
+    noted = entries(config)
+    for entry in noted:
+        parts = entry["distillation/embedding"] + entry["distillation/cells"]
+        assert entry["distillation"] == pytest.approx(parts, rel=1e-5)
+        total = 2 * entry["distillation"] + 0.5 * entry["float/multi_similarity"]
+        assert entry["loss"] == pytest.approx(total, rel=1e-5)
+    assert noted[0]["distillation"] > 1.5  # nothing is known at first: cosines near 0
+    assert sum(entry["distillation"] for entry in noted[-4:]) / 4 < 1.0
+    model = SelaVPR.from_pretrained(str(path))
+    assert model.settings.adapter == "none"
+    assert not [name for name in model.state_dict() if "layers" in name]
+
+
+def test_what_was_trained_is_a_backbone_for_another_run(
+    taught: Callable[..., Config],
+    configure: Callable[..., Config],
+) -> None:
+    path = train(taught("trainer.max_steps=1", "name=backbone"))
+    before = weights(path)
+    after = weights(train(configure(f"model.backbone={path}", "trainer.max_steps=1")))
+    backbone = {name: tensor for name, tensor in after.items() if name.startswith("backbone.")}
+    assert backbone
+    assert all(torch.equal(tensor, before[name]) for name, tensor in backbone.items())
+
+
+@pytest.mark.parametrize("metric_weight", [0.0, 1.0])
+def test_a_run_with_a_teacher_goes_on_bit_for_bit(
+    taught: Callable[..., Config], monkeypatch: pytest.MonkeyPatch, metric_weight: float
+) -> None:
+    overrides = (
+        "trainer.epochs=3",
+        "distillation.keep=0.5",
+        f"distillation.metric_weight={metric_weight}",
+        "trainer.precision=bf16-mixed",
+    )
+    unbroken, broken = (taught(f"name={name}", *overrides) for name in ("unbroken", "broken"))
+    expected = weights(train(unbroken))
+    for step in (3, 6, 8):  # in the warm-up, in the next epoch, and at an end
+        with monkeypatch.context() as patch:
+            after_step(patch, step, lambda _: signal.raise_signal(signal.SIGTERM))
+            with pytest.raises(SystemExit) as stop:
+                train(broken, resume=step > 3)
+            assert stop.value.code == 143
+    assert same(weights(train(broken, resume=True)), expected)
+    assert entries(broken) == entries(unbroken)
+    first, second = (read_checkpoint(c.folder / "last.ckpt") for c in (unbroken, broken))
+    for name in ("layers", "means"):
+        assert same(first["distillation"][name], second["distillation"][name])
+    assert first["distillation"]["means"]["cells.batches"] == 12
+    moments = [content["optimizer"]["state"] for content in (first, second)]
+    assert len(moments[0]) == len(moments[1]) > len(first["model"])  # the layers have theirs
+    assert all(same(moments[0][n], moments[1][n]) for n in moments[0])
+
+
+def test_whole_cells_are_dropped_in_a_step(
+    taught: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths: list[int] = []
+
+    def listen(loop: Loop) -> None:
+        loop._model.backbone.blocks[0].register_forward_hook(
+            lambda module, inputs, output: lengths.append(output.shape[1])
+        )
+
+    after_step(monkeypatch, 1, listen)
+    train(taught("trainer.max_steps=3", "distillation.keep=0.5"))
+    assert lengths == [1 + 2] * 2  # of four patches, each a cell
+
+
+def test_another_teacher_is_refused_when_resuming(
+    taught: Callable[..., Config], tmp_path: Path
+) -> None:
+    train(taught("trainer.max_steps=1"))
+    moved = write_teacher(tmp_path / "moved.onnx")
+    train(taught("trainer.max_steps=2", f"distillation.teacher={moved}"), resume=True)
+    other = write_teacher(tmp_path / "other.onnx", seed=1)
+    with pytest.raises(TrainingError, match="the teacher is another one"):
+        train(taught("trainer.max_steps=3", f"distillation.teacher={other}"), resume=True)
+    with pytest.raises(TrainingError, match=r"with other values of trainer\.epochs: resume"):
+        train(taught("trainer.epochs=7"), resume=True)  # the cosine ends elsewhere
+
+
+def test_gradients_are_clipped(
+    taught: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    norms: list[float] = []
+
+    def measure(loop: Loop) -> None:
+        gradients = [p.grad.norm() for p in loop._parameters if p.grad is not None]
+        norms.append(torch.stack(gradients).norm().item())
+
+    after_step(monkeypatch, 1, measure)
+    train(taught("trainer.max_steps=1", "optimizer.clip=0.01"))
+    train(taught("trainer.max_steps=1", "optimizer.clip=null", "name=unclipped"))
+    assert norms[0] == pytest.approx(0.01, rel=1e-3)
+    assert norms[1] > 0.02
+
+
+def test_a_mistake_in_distillation_is_one_line_and_leaves_no_folder(
+    taught: Callable[..., Config], tmp_path: Path
+) -> None:
+    mistakes: dict[str, str] = {
+        f"distillation.teacher={tmp_path / 'none.onnx'}": "no teacher .*none.onnx",
+        "data.size=[42, 42]": r"cannot describe images of data\.size 42 x 42",
+        "model.strategy=multi-conv": "model.strategy must be full with distillation",
+        "model.backbone=none.safetensors": "model.layer_scale is where random weights start",
+    }
+    for override, message in mistakes.items():
+        with pytest.raises(SelaVPRError, match=message) as error:
+            train(taught(override))
+        assert "\n" not in str(error.value)
+    with pytest.raises(ConfigError, match=r"model\.head boq needs to know where patches are"):
+        train(taught("model.head=boq", "distillation.keep=0.5"))
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_checkpoint_from_before_there_were_teachers_goes_on(
+    configure: Callable[..., Config],
+) -> None:
+    overrides = ("trainer.epochs=2", "optimizer.halve_every=1")
+    expected = weights(train(configure(*overrides, "name=unbroken")))
+    config = configure(*overrides)
+    train(configure(*overrides, "trainer.max_steps=3"))
+    content: dict[str, Any] = read_checkpoint(config.folder / "last.ckpt")
+    assert "distillation" not in content
+    del content["format"]
+    # What torch's StepLR kept there; the rates follow from step and epoch.
+    content["scheduler"] = {"step_size": 1, "gamma": 0.5, "last_epoch": 0, "_step_count": 1}
+    write_checkpoint(config.folder / "last.ckpt", content)
+    config_file = config.folder / "config.yaml"
+    lines = config_file.read_text().splitlines(keepends=True)
+    new = ("  layer_scale:", "  schedule:", "  warmup:", "  clip:", "distillation:")
+    config_file.write_text("".join(line for line in lines if not line.startswith(new)))
+    assert same(weights(train(config, resume=True)), expected)
+
+
+def test_two_processes_learn_as_one(taught: Callable[..., Config], tmp_path: Path) -> None:
+    settings = ("trainer.max_steps=2", "distillation.keep=0.5", "distillation.metric_weight=0.5")
+    one = taught(*settings, "name=one")
+    train(one)
+    path = tmp_path / "two.yaml"
+    path.write_text(taught(*settings, "name=two", "trainer.devices=2").to_yaml())
+    done = run_command(str(tmp_path), *("--config", str(path)), module="test.training.run.ranks")
+    assert done.returncode == 0, done.stderr
+    two = one.folder.parent / "two"
+    curves = [
+        [
+            json.loads(x)["distillation"]
+            for x in (folder / "metrics.jsonl").read_text().splitlines()
+            if '"loss"' in x
+        ]
+        for folder in (one.folder, two)
+    ]
+    assert curves[1] == pytest.approx(curves[0], rel=1e-3)
+    states = [torch.load(tmp_path / f"{rank}.pt")["state"] for rank in range(2)]
+    assert same(*states)
