@@ -21,12 +21,13 @@ from examples.places.towns import (
     evaluation_town,
     training_towns,
 )
-from examples.streets import Camera, Renderer, Traffic, build_world, park_cars
+from examples.streets import Camera, Renderer, Traffic, World, build_world, park_cars
 from selavpr_core.geodesy import Datum
 
 COLUMNS = ("path", "latitude", "longitude", "heading", "city", "date")
 
 Row = tuple[str, str, str, str, str, str]
+Job = tuple[Town, range]  # drives of a town, by number
 Progress = Callable[[int, int], None]
 
 
@@ -41,7 +42,8 @@ def render_places(
     evaluated = [evaluation_town(seed, which) for which in EVALUATIONS]
     trained = training_towns(seed, towns)
     # The largest first.
-    rows = _render([*evaluated, *trained], folder, processes, progress)
+    jobs = [*_drives(evaluated), *((town, range(len(town.visits))) for town in trained)]
+    rows = _render(jobs, folder, processes, progress)
     table = [row for town in trained for row in rows[town.name]]
     with (folder / "train.csv").open("w", newline="") as file:
         csv.writer(file).writerows([COLUMNS, *table])
@@ -56,7 +58,7 @@ def render_evaluation(
     Returns how many pictures are in `which`/database and `which`/queries.
     """
     town = evaluation_town(seed, which)
-    return _counts([town], _render([town], folder, processes, progress))
+    return _counts([town], _render(_drives([town]), folder, processes, progress))
 
 
 def _counts(towns: Sequence[Town], rows: dict[str, list[Row]]) -> dict[str, int]:
@@ -67,33 +69,46 @@ def _counts(towns: Sequence[Town], rows: dict[str, list[Row]]) -> dict[str, int]
     return counts
 
 
+def _drives(towns: Sequence[Town]) -> list[Job]:
+    """Jobs of a drive each."""
+    return [(town, range(n, n + 1)) for town in towns for n in range(len(town.visits))]
+
+
 def _render(
-    towns: Sequence[Town], folder: Path, processes: int, progress: Progress
+    wanted: Sequence[Job], folder: Path, processes: int, progress: Progress
 ) -> dict[str, list[Row]]:
-    """Render all drives of these towns, some at once; returns the rows of each town."""
-    drives = [(town, number) for town in towns for number in range(len(town.visits))]
+    """Render drives, some at once; returns the rows of each town."""
     rows: dict[tuple[str, int], list[Row]] = {}
+    total = sum(len(drives) for _, drives in wanted)
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
         jobs = {
-            pool.submit(_render_drive, town, number, folder): (town.name, number)
-            for town, number in drives
+            pool.submit(_render_drives, town, drives, folder): (town, drives)
+            for town, drives in wanted
         }
         try:
             for done in as_completed(jobs):
-                rows[jobs[done]] = done.result()
-                progress(len(rows), len(jobs))
+                town, drives = jobs[done]
+                for number, made in zip(drives, done.result(), strict=True):
+                    rows[town.name, number] = made
+                progress(len(rows), total)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return {
-        town.name: [row for number in range(len(town.visits)) for row in rows[town.name, number]]
-        for town in towns
-    }
+    # In the order of the drives, whichever was done first.
+    tables: dict[str, list[Row]] = {}
+    for name, number in sorted(rows):
+        tables.setdefault(name, []).extend(rows[name, number])
+    return tables
 
 
-def _render_drive(town: Town, number: int, folder: Path) -> list[Row]:
+def _render_drives(town: Town, drives: range, folder: Path) -> list[list[Row]]:
+    """Render some of a town's drives, which share the painting of its houses."""
     cv2.setNumThreads(1)  # there is a process for each core
     world = build_world(town.seed, town.rows, town.columns)
+    return [_render_drive(world, town, number, folder) for number in drives]
+
+
+def _render_drive(world: World, town: Town, number: int, folder: Path) -> list[Row]:
     visit = town.visits[number]
     drive = 10 * town.seed + number
     renderer = Renderer(world, visit.light, park_cars(world, drive, visit.parked))
@@ -110,10 +125,10 @@ def _render_drive(town: Town, number: int, folder: Path) -> list[Row]:
         # Farther apart than one stays in view.
         passing = traffic.at(20.0 * frame, camera.x, camera.y, camera.yaw)
         sensor = visit.rig.sensor
-        picture = sensor.take(renderer.image(camera, passing), 1000 * drive + frame)
-        small = cv2.resize(picture, SAVED, interpolation=cv2.INTER_AREA)
+        small = cv2.resize(renderer.image(camera, passing), SAVED, interpolation=cv2.INTER_AREA)
+        picture = sensor.take(np.asarray(small, np.uint8), 1000 * drive + frame)
         # Unlike imwrite, this says when the disk is full.
-        (folder / path).write_bytes(sensor.jpeg(np.asarray(small, np.uint8)))
+        (folder / path).write_bytes(sensor.jpeg(picture))
         position = (f"{latitude:.7f}", f"{longitude:.7f}", f"{heading:.1f}")
         rows.append((path, *position, town.name, visit.date))
     return rows
