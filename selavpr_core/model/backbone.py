@@ -70,16 +70,17 @@ class Backbone(nn.Module):
     def stages(self, images: Tensor, kept: Tensor | None = None) -> Iterator[Tensor]:
         """Yield the embedded tokens, then the raw output of each block, as they are computed.
 
-        images: [B, 3, H, W], H and W multiples of 14, in the dtype of the blocks. kept: [K] int64,
-            numbers of the patches that are looked at, each with the position that it has in the
-            whole image; all of them by default.
+        images: [B, 3, H, W], H and W multiples of 14, in the dtype of the blocks. kept: [B, K]
+            int64, numbers of the patches that are looked at, each with the position that it has in
+            the whole image; all of them by default.
         Yields [B, 1 + N, D] depth + 1 times, the class token first; N is H / 14 * W / 14, or K.
         """
         tuned = self._embedding_is_tuned()
         with torch.set_grad_enabled(tuned and torch.is_grad_enabled()):
             tokens = self._embed(images)
             if kept is not None:
-                tokens = torch.cat([tokens[:, :1], tokens[:, 1:][:, kept]], dim=1)
+                rows = torch.cat([torch.zeros_like(kept[:, :1]), kept + 1], dim=1)
+                tokens = tokens.gather(1, rows[:, :, None].expand(-1, -1, tokens.shape[2]))
         yield tokens
         half = autocast_dtype(tokens.device)
         for number, block in enumerate(self.blocks, start=1):

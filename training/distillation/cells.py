@@ -6,15 +6,14 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 
 class Kept(NamedTuple):
-    """What a step looks at.
+    """What a step looks at, of each of B images.
 
-    cells: [M] int64, numbers of the teacher's cells, row by row. patches: [K] int64, numbers of the
-    student's patches, ascending: all that lie in these cells. inside: [M, K] bool, which of the
-    patches lie in which of the cells.
+    cells: [B, M] int64, numbers of the teacher's cells, ascending. patches: [B, K] int64, numbers
+    of the student's patches, ascending: all that lie in these cells. inside: [B, M, K] bool, which
+    of the patches lie in which of the cells.
     """
 
     cells: Tensor
@@ -23,36 +22,45 @@ class Kept(NamedTuple):
 
 
 class Cells:
-    """The cells h x w of a teacher's map over the patches H x W of a student.
+    """The cells h x w of a teacher's map, and in each the patches of a student's H x W.
 
-    A cell's patches are those that torch's adaptive average pooling gives it; neighbouring cells
-    may share some.
+    A patch lies in the one cell that its middle lies in. Cells without a patch are never looked at.
     """
 
     def __init__(self, grid: tuple[int, int], cells: tuple[int, int]) -> None:
         """grid: (H, W) patches. cells: (h, w)."""
-        one_each = torch.eye(grid[0] * grid[1]).unflatten(1, grid)
-        self._inside = functional.adaptive_avg_pool2d(one_each, cells).flatten(1).T > 0
+        row, column = (
+            (2 * torch.arange(patches) + 1) * count // (2 * patches)
+            for patches, count in zip(grid, cells, strict=True)
+        )
+        self._cell = (row[:, None] * cells[1] + column).flatten()
+        sizes = torch.bincount(self._cell)
+        self._by_size = [
+            (sizes == size).nonzero().flatten() for size in sizes.unique().tolist() if size
+        ]
 
-    def draw(self, share: float) -> Kept:
-        """Choose cells by torch's CPU generator, and the patches in them.
+    def draw(self, images: int, share: float) -> Kept:
+        """Choose cells for each image by torch's CPU generator, and the patches in them.
 
-        share: of the patches, at most; 1 keeps everything and draws nothing. One cell is kept at
-            least.
+        share: of the patches, at most; 1 keeps everything and draws nothing. Every image keeps as
+            many cells of each size, so that all keep as many patches; and one cell at least.
         """
-        inside = self._inside
-        count, patches = inside.shape
-        if share == 1:
-            return Kept(torch.arange(count), torch.arange(patches), inside)
-        order = torch.randperm(count)
-        seen = inside[order].cumsum(dim=0) > 0  # by the cells so far
-        fitting = int((seen.sum(dim=1) <= share * patches).sum())
-        cells = order[: max(fitting, 1)].sort().values
-        kept = inside[cells].any(dim=0).nonzero().flatten()
-        return Kept(cells, kept, inside[cells][:, kept])
+        counts = [int(share * len(cells)) for cells in self._by_size]
+        if not any(counts):
+            counts[0] = 1
+        chosen = []
+        for cells, count in zip(self._by_size, counts, strict=True):
+            if count < len(cells):
+                chosen.append(cells[torch.rand(images, len(cells)).argsort(dim=1)[:, :count]])
+            else:
+                chosen.append(cells.expand(images, -1))
+        kept = torch.cat(chosen, dim=1).sort(dim=1).values
+        of_kept = self._cell == kept[:, :, None]
+        patches = of_kept.any(dim=1).nonzero()[:, 1].unflatten(0, (images, -1))
+        return Kept(kept, patches, self._cell[patches][:, None] == kept[:, :, None])
 
 
 def cell_means(features: Tensor, inside: Tensor) -> Tensor:
     """Return the means of patches [B, K, D] over each cell, [B, M, D]; inside: as in `Kept`."""
     weights = inside.to(features.dtype)
-    return (weights / weights.sum(dim=1, keepdim=True)) @ features
+    return (weights / weights.sum(dim=2, keepdim=True)) @ features

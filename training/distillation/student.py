@@ -45,16 +45,18 @@ class Student(nn.Module):
         """Describe images, and predict what the teacher says of them.
 
         images: [B, 3, H, W], normalised RGB. branches: to compute; `codes` of the output is None.
-        patches: [K] int64, those that go through the blocks; None for all. inside: [M, K] bool,
-        which of them lie in which cell. With some of the patches left out, the branches' heads must
-        be ones for which it does not matter where a patch is.
+        patches: [B, K] int64, those that go through the blocks; None for all. inside: [B, M, K]
+        bool, which of them lie in which cell. With some of the patches left out, the branches'
+        heads must be ones for which it does not matter where a patch is.
         """
         backbone = self.network.backbone
         for tokens in backbone.stages(images, patches):
             last = tokens
         normed = backbone.norm(last.float())
         grid = (images.shape[-2] // PATCH_SIZE, images.shape[-1] // PATCH_SIZE)
-        output = self._described(normed, branches, grid if patches is None else (len(patches), 1))
+        output = self._described(
+            normed, branches, grid if patches is None else (patches.shape[1], 1)
+        )
         # In half precision, targets that differ little would be one.
         with torch.autocast(images.device.type, enabled=False):
             features = normed[:, 1:].float()

@@ -50,7 +50,7 @@ class Lesson(NamedTuple):
     """What a batch of B images is to learn: the targets of the cells that are looked at.
 
     targets: [B, C] and [B, M, C], centred and of length 1. patches: those that go through the
-    blocks, None for all. inside: [M, K] bool, which of them lie in which cell.
+    blocks, [B, K], None for all. inside: [B, M, K] bool, which of them lie in which cell.
     """
 
     targets: Prediction
@@ -97,11 +97,11 @@ class Distilling:
         for name, rows in (("embedding", features.embedding), ("cells", maps.mean(dim=2))):
             gathered, _ = gather_batch(rows.to(images.device), labels)
             self._mean(name).update(gathered)
-        kept = self._on(images.device, self._cells.draw(self._config.keep))
-        cells = maps.to(images.device)[:, :, kept.cells].transpose(1, 2)
+        kept = self._on(images.device, self._cells.draw(len(images), self._config.keep))
+        cells = maps.to(images.device).gather(2, kept.cells[:, None].expand(-1, maps.shape[1], -1))
         targets = Prediction(
             self._mean("embedding").centred(features.embedding.to(images.device)),
-            self._mean("cells").centred(cells),
+            self._mean("cells").centred(cells.transpose(1, 2)),
         )
         return Lesson(targets, None if self._config.keep == 1 else kept.patches, kept.inside)
 

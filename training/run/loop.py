@@ -292,9 +292,8 @@ class Loop:
             # The same for all ranks, which must draw the same pairs of the common batch.
             _seed(*common)
             return self._objective(output, labels)
-        _seed(*common)
-        lesson = distilling.lesson(images, labels)
         _seed(*own)
+        lesson = distilling.lesson(images, labels)
         output, prediction = self._network(
             normalised(images), branches, lesson.patches, lesson.inside
         )

@@ -97,10 +97,11 @@ def test_patches_are_in_row_major_order(backbone: Backbone) -> None:
 
 
 def test_patches_that_are_kept_have_the_positions_of_the_whole_image(backbone: Backbone) -> None:
-    batch, kept = images(2, 28, 56), torch.tensor([1, 2, 6])
+    batch, kept = images(2, 28, 56), torch.tensor([[1, 2, 6], [0, 3, 7]])
     whole, some = (next(iter(backbone.stages(batch, patches))) for patches in (None, kept))
     assert torch.equal(some[:, 0], whole[:, 0])
-    assert torch.equal(some[:, 1:], whole[:, [2, 3, 7]])
+    assert torch.equal(some[0, 1:], whole[0, [2, 3, 7]])
+    assert torch.equal(some[1, 1:], whole[1, [1, 4, 8]])
     stages = list(backbone.stages(batch, kept))
     for number, block in enumerate(backbone.blocks, start=1):
         assert torch.equal(stages[number], block(stages[number - 1]))

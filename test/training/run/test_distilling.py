@@ -196,7 +196,7 @@ def test_a_checkpoint_from_before_there_were_teachers_goes_on(
 
 
 def test_two_processes_learn_as_one(taught: Callable[..., Config], tmp_path: Path) -> None:
-    settings = ("trainer.max_steps=2", "distillation.keep=0.5", "distillation.metric_weight=0.5")
+    settings = ("trainer.max_steps=2", "distillation.metric_weight=0.5")
     one = taught(*settings, "name=one")
     train(one)
     path = tmp_path / "two.yaml"
