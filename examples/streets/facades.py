@@ -84,7 +84,7 @@ def lay_out(style: FacadeStyle, width: float, seed: int) -> Facade:
                     0,
                     min(2.9, style.ground_height - 0.35),
                     "gate",
-                )  # fmt: skip
+                )
             )
         else:
             top = min(2.75, style.ground_height - 0.35)

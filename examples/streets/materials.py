@@ -284,9 +284,36 @@ def cobbles(rng: np.random.Generator, size: int, stones: int) -> NDArray[np.floa
     return np.asarray(table[row, column] * dome, np.float32)
 
 
+def clinker(rng: np.random.Generator, size: int, stones: int) -> NDArray[np.float32]:
+    """Detail of ground paved with bricks, `stones` rows to a side, as a seamless gain."""
+    pitch = size / stones
+    y, x = np.mgrid[0:size, 0:size].astype(np.float32)
+    row = (y // pitch).astype(int) % stones
+    along = np.mod(x + pitch * (row % 2), size)
+    column = (along // (2 * pitch)).astype(int) % (stones // 2)
+    table = rng.normal(1.0, 0.12, (stones, stones // 2)).astype(np.float32)
+    gain = table[row, column] + 0.03 * tileable_noise(rng, size, 1.0)
+    gain[(np.mod(y, pitch) < 1) | (np.mod(along, 2 * pitch) < 1)] *= 0.7
+    return np.asarray(gain, np.float32)
+
+
+def gravel(rng: np.random.Generator, size: int) -> NDArray[np.float32]:
+    """Detail of loose stones as a seamless gain [size, size]."""
+    return np.asarray(
+        1
+        + 0.10 * tileable_noise(rng, size, 0.8)
+        + 0.07 * tileable_noise(rng, size, 2.2)
+        + 0.05 * tileable_noise(rng, size, 18.0),
+        np.float32,
+    )
+
+
 def grass(rng: np.random.Generator, size: int) -> NDArray[np.float32]:
     """Detail of a lawn as a seamless gain [size, size]."""
     return np.asarray(
-        1 + 0.13 * tileable_noise(rng, size, 1.2) + 0.08 * tileable_noise(rng, size, 20.0),
+        1
+        + 0.12 * tileable_noise(rng, size, 1.0)
+        + 0.07 * tileable_noise(rng, size, 4.0)
+        + 0.08 * tileable_noise(rng, size, 20.0),
         np.float32,
     )

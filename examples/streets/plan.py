@@ -148,6 +148,7 @@ class Plan:
     streets: tuple[Street, ...]
     blocks: tuple[Block, ...]
     kind: Kind = "quarter"
+    outskirts: tuple[Block, ...] = ()  # across the outermost streets, with one row of lots each
 
     def street(self, first: tuple[int, int], second: tuple[int, int]) -> Street:
         """The street between two crossings, in either direction; KeyError where there is none."""
@@ -257,7 +258,8 @@ def make_plan(seed: int, rows: int = 5, columns: int = 5, kind: Kind = "quarter"
             )
             around = [by_row[row], by_column[column + 1], by_row[row + 1], by_column[column]]
             blocks.append(_block(rng, layout, polygon, around))
-    return Plan(crossings, tuple(streets), tuple(blocks), kind)
+    outskirts = _outskirts(rng, layout, crossings, by_row, by_column)
+    return Plan(crossings, tuple(streets), tuple(blocks), kind, outskirts)
 
 
 _ROOM_TO_PARK = 8.2  # metres between the kerbs
@@ -285,6 +287,34 @@ def _block(rng: np.random.Generator, layout: Layout, polygon: Points, around: li
         row = inset(front, [setback] * len(front)) if setback else front
         lots = [replace(lot, setback=setback) for lot in _lots(rng, layout, row, is_cut)]
     return Block(rounded(kerb, min(3.2, 0.5 * layout.carriageway[0])), front, tuple(lots), park)
+
+
+def _outskirts(
+    rng: np.random.Generator, layout: Layout, crossings: Points,
+    by_row: list[_Made], by_column: list[_Made],
+) -> tuple[Block, ...]:  # fmt: skip
+    """What closes the view at the town's edge: blocks across the outermost streets."""
+    rows, columns = crossings.shape[:2]
+    ring = [
+        *((crossings[0, c + 1], crossings[0, c], by_row[0]) for c in range(columns - 1)),
+        *((crossings[rows - 1, c], crossings[rows - 1, c + 1], by_row[-1])
+          for c in range(columns - 1)),
+        *((crossings[r, 0], crossings[r + 1, 0], by_column[0]) for r in range(rows - 1)),
+        *((crossings[r + 1, columns - 1], crossings[r, columns - 1], by_column[-1])
+          for r in range(rows - 1)),
+    ]  # fmt: skip
+    blocks = []
+    for start, end, made in ring:
+        along = (end - start) / np.linalg.norm(end - start)
+        out = 0.9 * layout.pitch * np.array([-along[1], along[0]])
+        polygon = np.array([start, end, end + out, start + out])
+        nothing = (0.02, 0.02, False, False)
+        block = _block(rng, replace(layout, cuts=(0.0,)), polygon, [made, *[nothing] * 3])
+        lots = tuple(
+            replace(lot, corner=None) for lot in block.lots if float(lot.along @ along) > 0.99
+        )
+        blocks.append(replace(block, lots=lots))
+    return tuple(blocks)
 
 
 def _detached_lots(rng: np.random.Generator, layout: Layout, front: Points) -> list[Lot]:

@@ -396,7 +396,7 @@ def _sprites(world: World, light: Light) -> list[_Sprite]:
             textures[key] = Texture(
                 lambda key=key: (sprites.tree(key[0], light.season, key[1]), None)  # type: ignore[misc]
             )
-        share = 0.42 if tree.species == "poplar" else 0.84
+        share = sprites.width_share(tree.species)
         mirrored = int(abs(tree.x * 7 + tree.y * 3)) % 2 == 0
         made.append(
             _Sprite(tree.x, tree.y, share * tree.height, tree.height, textures[key], bool(sunny),
@@ -540,7 +540,7 @@ def _plane(plane: Points, x0: int, y0: int, x1: int, y1: int) -> NDArray[np.floa
     return columns[None, :] + rows[:, None]
 
 
-_ORDER = ("asphalt", "paving", "cobbles", "grass")  # of the ground's materials
+_ORDER = ("asphalt", "paving", "cobbles", "grass", "bricks", "gravel")  # of the ground's materials
 
 
 class _Ground:
@@ -551,15 +551,23 @@ class _Ground:
         self._patches = _Polygons([patch.polygon for patch in world.ground])
         self._looks = [(patch.material, patch.colour) for patch in world.ground]
         rng = np.random.default_rng([61, world.seed])
-        self._details = [
+        details = [
             _two_scales(gain)
             for gain in (
                 materials.asphalt(rng, _TILE),
-                materials.paving(rng, _TILE, 16),
-                materials.cobbles(rng, _TILE, 48),
+                materials.paving(rng, _TILE, int(rng.choice([8, 16, 16, 32]))),
+                materials.cobbles(rng, _TILE, int(rng.choice([32, 48, 64]))),
                 materials.grass(rng, _TILE),
+                materials.clinker(rng, _TILE, 64),
+                materials.gravel(rng, _TILE),
             )
         ]
+        # One above the other, each with its first row again below it to blend with.
+        self._details = np.concatenate([part for tile in details for part in (tile, tile[:1])])
+        self._clouds = sum(
+            materials.tileable_noise(rng, _TILE // 2, sigma) * share
+            for sigma, share in ((3.0, 0.02), (10.0, 0.035), (32.0, 0.05))
+        )
         self._hard = _Polygons([])
         self._crowns = _Polygons([])
         if light.casts_shadows:
@@ -623,14 +631,12 @@ class _Ground:
         column -= _TILE * np.floor(column / _TILE)
         row -= _TILE * np.floor(row / _TILE)
         fine, broad = np.exp(-((depth / 11) ** 2)), np.exp(-((depth / 45) ** 2))
-        gain = np.empty(shape, np.float32)
-        for number, tile in enumerate(self._details):
-            inside = kinds == number
-            if not inside.any():
-                continue
-            found = cv2.remap(tile, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-            detail = 1 + found[..., 0] * fine + found[..., 1] * broad
-            np.copyto(gain, detail.astype(np.float32), where=inside)
+        found = cv2.remap(
+            self._details, column, row + kinds * np.float32(_TILE + 1), cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_WRAP,
+        )  # fmt: skip
+        gain = np.asarray(1 + found[..., 0] * fine + found[..., 1] * broad, np.float32)
+        gain += self._cloud(camera, east, north, depth)
 
         light = self._light
         sky_light = np.asarray(light.sky_light, np.float32)
@@ -718,6 +724,25 @@ class _Ground:
         cover = np.clip(0.5 + 2.5 * (self._light.snow - 0.6) + ready + 0.55 * patchy, 0, 0.95)
         white = np.asarray(weather.SNOW, np.float32) * (1 + 0.03 * patchy[..., None])
         shown += cover[..., None] * (white - shown)
+
+    def _cloud(
+        self,
+        camera: Camera,
+        east: NDArray[np.float32],
+        north: NDArray[np.float32],
+        depth: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """What years of traffic and weather add to the detail, broader than a tile [H, W]."""
+        few = np.s_[::4, ::4]
+        at = _wrapped(
+            east[few] * depth[few] + np.float32(camera.x),
+            north[few] * depth[few] + np.float32(camera.y),
+            0.09,
+        )
+        half = [axis * np.float32(0.5) for axis in at]
+        coarse = cv2.remap(self._clouds, *half, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        size = (depth.shape[1], depth.shape[0])
+        return np.asarray(cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
     def _shade(
         self, camera: Camera, top: int, shape: tuple[int, int], passing: Passing

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from examples.streets.cars import Car
+from examples.streets.furniture import Thing, Tree
 from examples.streets.light import Light
 from examples.streets.people import Person
+from examples.streets.sprites import width_share
 from examples.streets.surfaces import Surface
-from examples.streets.world import Thing, Tree
 
 Points = NDArray[np.float64]
 
@@ -40,7 +41,7 @@ def of_crowns(trees: Sequence[Tree], light: Light) -> Iterator[Points]:
     along = fall / max(float(np.linalg.norm(fall)), 1e-9)
     turn = np.linspace(0, 2 * np.pi, 11, endpoint=False)
     for tree in trees:
-        radius = (0.2 if tree.species == "poplar" else 0.36) * tree.height
+        radius = 0.43 * width_share(tree.species) * tree.height
         centre = np.array([tree.x, tree.y]) + 0.66 * tree.height * fall
         stretch = radius * np.hypot(1.0, 0.8 * float(np.linalg.norm(fall)))
         across = np.array([-along[1], along[0]])

@@ -72,6 +72,8 @@ def ivy(rng: np.random.Generator, image: Image) -> None:
     spread = metres(0.6) + up * metres(float(rng.uniform(0.8, 3.0)))
     edge = np.abs(x - root) / spread + 0.8 * up**3
     cover = edge + 0.35 * noise(rng, height, width, 60, 5) < 0.8
+    _, grown = cv2.connectedComponents(cover.astype(np.uint8))
+    cover = (grown > 0) & np.isin(grown, np.unique(grown[-metres(0.3) :]))
     leaves = 0.9 + 0.22 * noise(rng, height, width, 9, 3)
     base = np.asarray((58, 88, 44), np.float32) * rng.uniform(0.75, 1.3, 3).astype(np.float32)
     green = np.clip(base * leaves[..., None], 0, 255)
