@@ -16,7 +16,9 @@ Points = NDArray[np.float64]
 SIZE = (320, 240)  # pixels of what is rendered, width and height
 SAVED = (256, 192)  # pixels of what is kept: a lens is never as sharp as a rendering
 _AT_CROSSING = 13.0  # metres from a crossing's middle where a drive along a street begins
-_AT_EDGE = 30.0  # and where it ends if there is nothing but open country beyond the crossing
+_AHEAD = np.radians(30.0)  # to both sides of its heading, a picture must show houses ...
+_BUILT = 0.4  # ... over this share of the angle ...
+_NEAR = 65.0  # ... no farther away than this many metres
 
 
 @dataclass(frozen=True)
@@ -43,25 +45,28 @@ class Visit:
 
 
 def views(world: World, visit: Visit, seed: int) -> Iterator[Camera]:
-    """The cameras of a drive, in the order of driving; the same seed gives the same drive."""
+    """The cameras of a drive, in the order of driving; the same seed gives the same drive.
+
+    Where there is little but open country ahead, the drive takes no picture.
+    """
     rng = np.random.default_rng([seed, 80])
     for street in inner_streets(world):
-        outside = [_at_edge(world, crossing) for crossing in (street.start, street.end)]
         ends = world.plan.ends(street)
         # Whatever the lane and its sway, the camera stays off the cars at the kerb.
         widest = 0.5 * street.carriageway - 2.6
-        for (start, end), to_outside in ((ends, outside[1]), (ends[::-1], outside[0])):
+        for start, end in (ends, ends[::-1]):
             length = float(np.linalg.norm(end - start))
             along = (end - start) / length
             right = np.array([along[1], -along[0]])
             heading = float(np.arctan2(along[1], along[0]))
             at = _AT_CROSSING + float(rng.uniform(0.0, visit.spacing))
-            stop = length - (_AT_EDGE if to_outside else _AT_CROSSING)
-            while at < stop:
+            while at < length - _AT_CROSSING:
                 out = float(np.clip(visit.lane + rng.normal(0.0, visit.sway), -widest, widest))
                 x, y = start + at * along + out * right
                 turned = heading + float(rng.normal(0.0, np.radians(visit.turn)))
-                yield visit.rig.camera(float(x), float(y), turned, SIZE, rng)
+                camera = visit.rig.camera(float(x), float(y), turned, SIZE, rng)
+                if built_up(world, float(x), float(y), heading) >= _BUILT:
+                    yield camera
                 at += visit.spacing * float(rng.uniform(0.8, 1.2))
 
 
@@ -77,6 +82,13 @@ def inner_streets(world: World) -> list[Street]:
     return [street for street in world.plan.streets if not at_edge(street)]
 
 
-def _at_edge(world: World, crossing: tuple[int, int]) -> bool:
-    rows, columns = world.plan.crossings.shape[:2]
-    return crossing[0] in (0, rows - 1) or crossing[1] in (0, columns - 1)
+def built_up(world: World, x: float, y: float, heading: float) -> float:
+    """The share of the view ahead, 30 degrees to either side, that houses within 65 m fill."""
+    base = world.walls[:, :2, :2]
+    shares = np.linspace(0, 1, 16)[:, None, None]
+    points = (1 - shares) * base[:, 0] + shares * base[:, 1] - [x, y]
+    turn = np.arctan2(points[..., 1], points[..., 0]) - heading
+    turn = np.angle(np.exp(1j * turn))
+    seen = (np.linalg.norm(points, axis=-1) < _NEAR) & (np.abs(turn) < _AHEAD)
+    directions = np.floor((turn[seen] + _AHEAD) / np.radians(2.0)).astype(int)
+    return len(np.unique(directions)) / 30

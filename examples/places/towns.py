@@ -78,7 +78,7 @@ def _training_visit(seed: int, drive: int) -> Visit:
         f"{drive}-{light.name}",
         light,
         _date(2021 + drive, light.season, rng),
-        spacing=5.4,
+        spacing=6.0,
         rig=random_rig(seed),
         lane=float(rng.uniform(-0.6, 1.8)),
         sway=float(rng.uniform(0.2, 0.6)),
