@@ -7,7 +7,7 @@ panorama, trees and street furniture stand as pictures turned towards the camera
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import cv2
@@ -541,6 +541,16 @@ def _plane(plane: Points, x0: int, y0: int, x1: int, y1: int) -> NDArray[np.floa
 
 
 _ORDER = ("asphalt", "paving", "cobbles", "grass", "bricks", "gravel")  # of the ground's materials
+# How well leaves stay on them, whether snow stays (0: as on the whole), what they mirror when wet.
+_LEAVES_KEPT = {"asphalt": 0.55, "cobbles": 0.6, "grass": 1.1}
+_SNOW_KEPT = {"asphalt": -0.75, "cobbles": -0.5, "paving": 0.0, "bricks": -0.1, "grass": 1.2,
+              "gravel": 0.4}  # fmt: skip
+_MIRRORS = {"grass": 0.0, "gravel": 0.3}
+
+
+def _by_material(values: Mapping[str, float]) -> NDArray[np.float32]:
+    """A number for each material of the ground in their order; 1 where none is given."""
+    return np.array([values.get(material, 1.0) for material in _ORDER], np.float32)
 
 
 class _Ground:
@@ -661,16 +671,17 @@ class _Ground:
         if light.casts_shadows:
             shade = self._shade(camera, top, shape, passing)
             sun = np.asarray(light.sun_light, np.float32) * np.float32(light.to_sun[2])
-            shown *= sky_light + sun * (1 - shade)[..., None]
+            falls = sky_light + sun * (1 - shade)[..., None]
         else:
-            shown *= sky_light
+            falls = sky_light
         if light.lamps > 0:
             pool = np.zeros(shape, np.uint8)
             for pools, level in self._pools:
                 for _, pixels in pools.in_view(camera, top):
                     cv2.fillPoly(pool, [pixels], level, cv2.LINE_8, 4)
             near = cv2.GaussianBlur(pool, (0, 0), 4.0).astype(np.float32) / 255 + 0.12
-            shown += paint * (light.lamps * near * gain)[..., None] * (1.6 * _LAMP_LIGHT)
+            falls = falls + (light.lamps * near)[..., None] * (1.6 * _LAMP_LIGHT)
+        shown *= falls
         contact = np.zeros(shape, np.uint8)
         stood_on = [car.footprint for car in passing.cars]
         stood_on += [_disc(person.x, person.y, 0.22) for person in passing.people]
@@ -691,7 +702,7 @@ class _Ground:
     ) -> NDArray[np.float32]:  # fmt: skip
         """Darken wet ground, and return how much it mirrors: more at a grazing angle (`slope`)."""
         wet = np.float32(self._light.wet)
-        hard = (kinds != _ORDER.index("grass")).astype(np.float32)
+        hard = _by_material(_MIRRORS)[kinds]
         puddle = np.clip(0.5 + 1.5 * (patchy + 1.6 * (wet - 0.9)), 0, 1) * hard
         shown *= (1 - wet * (0.22 + 0.2 * puddle) * (0.5 + 0.5 * hard))[..., None]
         fresnel = 0.04 + 0.8 * (1 - np.clip(slope, 0, 1)) ** 5
@@ -708,7 +719,7 @@ class _Ground:
         for _, pixels in self._under_trees.in_view(camera, top):
             cv2.fillPoly(near, [pixels], 255, cv2.LINE_8, 4)
         soft = cv2.GaussianBlur(near, (0, 0), 5.0).astype(np.float32) / 255
-        kept = np.array([0.55, 1.0, 0.6, 1.1], np.float32)[kinds]
+        kept = _by_material(_LEAVES_KEPT)[kinds]
         most = self._light.leaves * (0.55 if season == "autumn" else 0.25)
         cover = np.clip(most * kept * (0.16 + soft) * (1 + 0.6 * patchy), 0, 0.95)
         colours, rank = weather.leaf_tile(season, _TILE)
@@ -720,7 +731,7 @@ class _Ground:
 
     def _snow(self, shown: NDArray[np.float32], kinds: Image, patchy: NDArray[np.float32]) -> None:
         """Cover the ground with snow: roads less than pavements, lawns most."""
-        ready = np.array([-0.75, 0.0, -0.5, 1.2], np.float32)[kinds]
+        ready = _by_material(_SNOW_KEPT)[kinds]
         cover = np.clip(0.5 + 2.5 * (self._light.snow - 0.6) + ready + 0.55 * patchy, 0, 0.95)
         white = np.asarray(weather.SNOW, np.float32) * (1 + 0.03 * patchy[..., None])
         shown += cover[..., None] * (white - shown)
