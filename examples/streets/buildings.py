@@ -93,6 +93,10 @@ def surfaces(house: House) -> Iterator[Surface]:
     yield from _sides(house, rise, setback, rng)
     yield from _roof(house, rise, setback, rng)
     yield from _balconies(house)
+    if style.oriel and style.floors and not house.tower:
+        yield from _oriel(house)
+    if style.roof == "flat" and not house.tower:
+        yield from _on_the_roof(house)
     if style.ground in ("shop", "arcade"):
         yield from _shop_fittings(house, rng)
 
@@ -313,6 +317,74 @@ def _balconies(house: House) -> Iterator[Surface]:
             house.point(left, 0, floor - 0.1),
             two_sided=True,
         )
+
+
+def _oriel(house: House) -> Iterator[Surface]:
+    """A bay that stands out of the upper floors where the front has room beside its balconies."""
+    facade, style, w = house.facade, house.facade.style, house.lot.width
+    rng = np.random.default_rng([facade.seed, 35])
+    wide = float(np.clip(rng.uniform(1.6, 2.8), 0.0, 0.5 * w))
+    left = float(rng.uniform(0.1, max(0.2, w - wide - 0.1)))
+    if any(a < left + wide and b > left for a, b, _ in facade.balconies):
+        return
+    deep = float(rng.uniform(0.5, 0.9))
+    low = style.ground_height + 0.1
+    upper = replace(
+        style, ground="flat", ground_height=0.0, balconies=0.0, roof="flat", quoins=False,
+        floors=style.floors, bay=max(1.2, 0.9 * wide), shop_name="",
+    )  # fmt: skip
+    high = upper.eaves - 0.5
+
+    def painter() -> tuple[Image, Image | None]:
+        made = facades.lay_out(upper, wide, facade.seed + 9_000_000)
+        kept = tuple(
+            o for o in made.openings if o.kind == "window" and o.bottom > 0.2 and o.top < high
+        )
+        return facades.paint(replace(made, height=high, openings=kept))
+
+    side = plain(shade(style.wall_colour, 0.86))
+    front = Texture(painter)
+    corners = [(left, 0.0), (left, -deep), (left + wide, -deep), (left + wide, 0.0)]
+    for number in range(3):
+        a, b = corners[number], corners[number + 1]
+        origin = house.point(*a, low + high)
+        yield Surface(
+            front if number == 1 else side, origin, house.point(*b, low + high) - origin,
+            -high * UP,
+        )  # fmt: skip
+    roof = _covering("tiles", style.roof_colour, facade.seed % 4)
+    yield quad(
+        roof,
+        house.point(left, 0.0, low + high + 0.5),
+        house.point(left + wide, 0.0, low + high + 0.5),
+        house.point(left, -deep, low + high),
+    )
+    yield quad(
+        plain(shade(style.trim_colour, 0.7)),
+        house.point(left, -deep, low),
+        house.point(left + wide, -deep, low),
+        house.point(left, 0.0, low),
+    )
+
+
+def _on_the_roof(house: House) -> Iterator[Surface]:
+    """What a flat roof carries: a set-back storey, plant, tanks, a lift house."""
+    rng = np.random.default_rng([house.facade.seed, 36])
+    w, d, top = house.lot.width, house.lot.depth, house.eaves
+    choice = rng.random()
+    tone = int(rng.integers(90, 190))
+    if choice < 0.25:
+        yield from _box(
+            house, 0.12 * w, 1.5, 0.76 * w, max(1.0, d - 3.0), top, 2.6, plain((tone, tone, tone))
+        )
+    elif choice < 0.6:
+        for _ in range(int(rng.integers(1, 4))):
+            wide = float(rng.uniform(0.8, min(3.0, 0.4 * w)))
+            left = float(rng.uniform(0.2, max(0.3, w - wide - 0.2)))
+            yield from _box(
+                house, left, float(rng.uniform(1.2, 3.0)), wide, 1.5, top,
+                float(rng.uniform(0.8, 2.2)), plain((tone, tone, tone - 6)),
+            )  # fmt: skip
 
 
 def _shop_fittings(house: House, rng: np.random.Generator) -> Iterator[Surface]:

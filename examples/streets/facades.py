@@ -471,11 +471,7 @@ def _shop_window(
     canvas.fill(at.left, at.bottom, at.right, at.top, frame)
     pane, _ = _glass(rng, lit=False)
     pane = (pane * np.float32(0.75)).astype(np.uint8)
-    # Goods on display: boxes of strong colour in the lower half.
-    for _ in range(int(rng.integers(4, 9))):
-        x, y = int(rng.integers(0, 28)), int(rng.integers(24, 44))
-        colour = tuple(int(c) for c in rng.integers(40, 235, 3))
-        cv2.rectangle(pane, (x, y), (x + int(rng.integers(2, 8)), 47), colour, -1)
+    _display(pane, rng)
     canvas.paste(at.left + 0.08, at.bottom + 0.08, at.right - 0.08, at.top - 0.08, pane)
     shine = np.clip(pane.astype(np.float32) * 0.7 + np.asarray((110, 92, 62)), 0, 255)
     glow.paste(
@@ -485,6 +481,36 @@ def _shop_window(
         middle = (at.left + at.right) / 2
         canvas.fill(middle - 0.04, at.bottom, middle + 0.04, at.top, frame)
     canvas.scale(at.left, at.top - 0.3, at.right, at.top, 0.7)
+
+
+def _display(pane: Image, rng: np.random.Generator) -> None:
+    """What a shop shows: goods on shelves, figures, bills on the pane or nothing but shade."""
+    high, wide = pane.shape[:2]
+    kind = int(rng.integers(5))
+    mood = rng.uniform(60, 200, 3)
+
+    def tint() -> tuple[int, ...]:
+        return tuple(int(c) for c in np.clip(mood + rng.normal(0, 40, 3), 15, 245))
+
+    if kind == 0:
+        for _ in range(int(rng.integers(4, 10))):
+            x, y = int(rng.integers(0, 28)), int(rng.integers(22, 44))
+            cv2.rectangle(pane, (x, y), (x + int(rng.integers(2, 8)), high - 1), tint(), -1)
+    elif kind == 1:
+        for shelf in range(14, high, 9):
+            for x in range(1, wide - 3, 4):
+                top = shelf + int(rng.integers(1, 6))
+                cv2.rectangle(pane, (x, top), (x + 2, shelf + 7), tint(), -1)
+            pane[min(shelf + 8, high - 1)] = (150, 140, 124)
+    elif kind == 2:
+        for x in range(5, wide - 4, 9):
+            cv2.rectangle(pane, (x - 2, 18), (x + 2, 44), tint(), -1)
+            cv2.circle(pane, (x, 14), 2, (196, 170, 150), -1)
+    elif kind == 3:
+        x, y = int(rng.integers(1, 14)), int(rng.integers(4, 20))
+        pane[y : y + 22, x : x + 16] = wear.poster(rng, min(22, high - y), 16)
+    else:
+        pane[int(rng.integers(8, 34)) :] = np.asarray(tint(), np.uint8)
 
 
 def _door(canvas: _Canvas, glow: _Canvas, facade: Facade, at: Opening) -> None:

@@ -157,9 +157,10 @@ def _box(
         kerb.point(at, out), kerb.point(at + wide, out),
         kerb.point(at + wide, out + deep), kerb.point(at, out + deep),
     ]  # fmt: skip
-    turn = np.array(corners)
-    area = float(np.cross(turn[1] - turn[0], turn[2] - turn[0]))
-    if area < 0:  # counter-clockwise, so that the sides face outwards
+    (ax, ay), (bx, by), (cx, cy) = corners[:3]
+    if (bx - ax) * (cy - ay) < (by - ay) * (
+        cx - ax
+    ):  # counter-clockwise, so that the sides face outwards
         corners = [corners[1], corners[0], corners[3], corners[2]]
     for side in range(4):
         a, b = corners[side], corners[(side + 1) % 4]

@@ -7,12 +7,14 @@ from typing import Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from examples.streets.materials import Colour, Image, mix, noise, shade
 
 Season = Literal["spring", "summer", "autumn", "winter"]
 Species = Literal[
-    "lime", "maple", "birch", "poplar", "cherry", "plane", "willow", "spruce", "pine", "thuja", "bush"
+    "lime", "maple", "birch", "poplar", "cherry", "plane", "willow", "bush",
+    "spruce", "pine", "thuja",
 ]  # fmt: skip
 
 TREE_PIXELS = 320  # height of a tree's picture
@@ -68,11 +70,6 @@ FOLIAGE: dict[Species, dict[Season, tuple[Colour, ...]]] = {
         "winter": (),
     },
 }
-# Of these variants in spring.
-BLOSSOM: dict[int, tuple[Colour, ...]] = {
-    1: ((238, 206, 218), (246, 228, 234), (190, 178, 140)),
-    2: ((240, 238, 230), (226, 228, 210), (168, 190, 112)),
-}
 BARK: dict[Species, Colour] = {
     "lime": (86, 72, 60), "maple": (78, 64, 54), "birch": (206, 202, 196), "poplar": (104, 94, 80),
     "cherry": (92, 62, 54), "plane": (150, 146, 124), "willow": (96, 86, 68), "bush": (84, 68, 54),
@@ -122,13 +119,12 @@ def tree(species: Species, season: Season, variant: int) -> Image:
         tone = shade(BARK[species], float(bark.uniform(0.8, 1.1)))
         cv2.line(colour, pixel(start), pixel(end), tone, width)
         cv2.line(alpha, pixel(start), pixel(end), 255, width)
-    foliage = FOLIAGE[species][season]
-    if season == "spring" and variant in BLOSSOM and not slim:
-        foliage = BLOSSOM[variant]
-    if foliage:
+    if FOLIAGE[species][season]:
         leaves = np.random.default_rng([21, number, variant])
-        _leaves(colour, alpha, [pixel(tip) for tip in tips], foliage, leaves)
-        _roughen(colour, alpha, leaves)
+        bare = alpha > 0
+        size = 1.4 if species == "bush" else 1.0
+        _leaves(colour, alpha, [pixel(tip) for tip in tips], FOLIAGE[species][season], leaves, size)
+        _roughen(colour, alpha, bare, leaves)
     return np.dstack([colour, alpha])
 
 
@@ -172,16 +168,18 @@ def _leaves(
     tips: list[tuple[int, int]],
     palette: tuple[Colour, ...],
     rng: np.random.Generator,
+    size: float,
 ) -> None:
     """Hang leaves around the tips of the branches: dark ones below first, light ones above."""
     high, wide = alpha.shape
+    bare = alpha > 0
     for x, y in sorted(tips, key=lambda tip: -tip[1]):
         # Lighter above and on the left, darker inside and below: a crown, not a cloud.
         lift = 0.72 + 0.55 * (0.6 - y / high) + 0.3 * (0.5 - x / wide)
-        for layer, size in ((0.7, 0.042), (1.0, 0.03), (1.22, 0.02)):
+        for layer, share in ((0.7, 0.042), (1.0, 0.03), (1.22, 0.02)):
             base = palette[int(rng.integers(len(palette)))]
             tone = shade(base, float(np.clip(layer * (lift + rng.normal(0.25, 0.1)), 0.35, 1.5)))
-            radius = max(2, round(size * high * float(rng.uniform(0.7, 1.2))))
+            radius = max(2, round(size * share * high * float(rng.uniform(0.7, 1.2))))
             at = (
                 round(x + rng.normal(0, 0.016) * high),
                 round(y + rng.normal(0, 0.016) * high - 0.3 * (layer - 0.7) * 0.05 * high),
@@ -189,7 +187,7 @@ def _leaves(
             cv2.circle(colour, at, radius, tone, -1)
             cv2.circle(alpha, at, radius, 255, -1)
     # Single leaves roughen surface and edges.
-    ys, xs = np.nonzero(alpha[: round(0.7 * high)])
+    ys, xs = np.nonzero(((alpha > 0) & ~bare)[: round(_TRUNK * high)])
     for index in rng.integers(0, len(xs), 4500):
         x, y = int(xs[index]), int(ys[index])
         shown = colour[y, x].astype(float).mean() / max(1.0, float(np.mean(palette[0])))
@@ -204,18 +202,23 @@ def _leaves(
     alpha[holes & (np.arange(high)[:, None] < 0.6 * high)] = 0
 
 
-def _roughen(colour: Image, alpha: Image, rng: np.random.Generator) -> None:
+_TRUNK = 0.82  # share of the height, from the top, below which nothing is torn or strewn
+
+
+def _roughen(
+    colour: Image, alpha: Image, bare: NDArray[np.bool_], rng: np.random.Generator
+) -> None:
     """Give a crown light and shade at all sizes and an edge of single leaves."""
     high, wide = alpha.shape
     light = noise(rng, high, wide, 70, 6)
     gain = 1 + 0.17 * light + 0.07 * rng.standard_normal((high, wide)).astype(np.float32)
-    crown = np.arange(high)[:, None] < 0.88 * high
+    crown = (np.arange(high)[:, None] < 0.88 * high) & ~bare
     colour[:] = np.where(
         crown[..., None], np.clip(colour * gain[..., None], 0, 255), colour
     ).astype(np.uint8)
     inside = cv2.distanceTransform((alpha > 0).astype(np.uint8), cv2.DIST_L2, 3)
     torn = inside < 3.5 * (0.4 + noise(rng, high, wide, 9, 3))
-    alpha[torn & (np.arange(high)[:, None] < 0.6 * high)] = 0
+    alpha[torn & ~bare & (np.arange(high)[:, None] < _TRUNK * high)] = 0
 
 
 def _evergreen(species: Species, variant: int) -> Image:
