@@ -42,7 +42,7 @@ def make_loader(
         num_workers=workers,
         persistent_workers=workers > 0,
         pin_memory=pin_memory,
-        worker_init_fn=_begin_worker,
+        worker_init_fn=_leave_signals_to_the_parent,
         generator=torch.Generator(),  # else torch's global one is drawn from at each epoch
     )
 
@@ -62,7 +62,15 @@ def worker_death(error: BaseException) -> TrainingError | None:
 
 class _PlaceLoader(DataLoader[PlaceBatch]):
     def __iter__(self) -> Iterator[PlaceBatch]:  # type: ignore[override]
-        return _checked(super().__iter__())
+        # OpenCV's threads do not come along into a worker, which would wait for them for ever; and
+        # there is a worker for each core.
+        threads = cv2.getNumThreads()
+        cv2.setNumThreads(1)
+        try:
+            batches = super().__iter__()
+        finally:
+            cv2.setNumThreads(threads)
+        return _checked(batches)
 
 
 def _checked(batches: Iterator[PlaceBatch]) -> Iterator[PlaceBatch]:
@@ -88,12 +96,7 @@ def _as_it_is(batch: PlaceBatch) -> PlaceBatch:
     return batch
 
 
-def _begin_worker(worker: int) -> None:
-    cv2.setNumThreads(1)  # there is a process for each core
-    _leave_signals_to_the_parent()
-
-
-def _leave_signals_to_the_parent() -> None:
+def _leave_signals_to_the_parent(worker: int) -> None:
     """Let Ctrl-C and SIGTERM, which often reach a whole process group, end the parent alone.
 
     It may have a checkpoint to write, and ends its workers itself: by SIGTERM, where they do not

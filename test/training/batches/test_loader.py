@@ -4,6 +4,8 @@ import re
 import subprocess
 from multiprocessing.process import BaseProcess
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
@@ -53,6 +55,21 @@ def test_batches_are_the_same_with_any_number_of_workers(
     assert [batch.paths for batch in expected[0]] != [batch.paths for batch in expected[2]]
     for ours, others in zip(epochs(index, settings, workers), expected, strict=True):
         assert_same(ours, others)
+
+
+def test_a_worker_does_not_wait_for_threads_that_opencv_has_in_the_parent(
+    index: PlaceIndex, settings: BatchSettings
+) -> None:
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        for _ in range(3):  # large enough for OpenCV to start its threads
+            cv2.GaussianBlur(np.zeros((1000, 1000, 3), np.uint8), (0, 0), 3)
+        ours = epochs(index, settings, workers=1, count=1)
+        assert cv2.getNumThreads() == 2
+    finally:
+        cv2.setNumThreads(before)
+    assert_same(ours[0], epochs(index, settings, workers=0, count=1)[0])
 
 
 @pytest.mark.parametrize("workers", [0, 2])
