@@ -14,8 +14,9 @@ from torch import Tensor
 from training.errors import ConfigError
 
 _OUTPUTS = ["embedding", "map"]
-# Images at once: the activations of many more would leave the processor's cache.
-_CHUNK = 16
+# Images at once: the activations of more than two leave a processor's cache, and one image leaves
+# threads idle; a GPU wants many.
+_CHUNKS = {"cpu": 2, "cuda": 64}
 
 
 class Features(NamedTuple):
@@ -32,6 +33,7 @@ class Teacher:
     and "map" N x C x h x w; other outputs are not computed.
 
     channels: C of the embedding and of the map. grid: (h, w). digest: sha256 of the file.
+    device: where its features are.
     """
 
     def __init__(self, path: Path, size: tuple[int, int], device: torch.device) -> None:
@@ -40,7 +42,7 @@ class Teacher:
         Raises ConfigError where it is missing or does not fit, or onnxruntime is not installed.
         """
         self._path = path
-        self._device = device
+        self.device = device
         self._session = _session(path, device)
         self._input = self._session.get_inputs()[0].name
         self.digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -54,10 +56,11 @@ class Teacher:
         pixels = images.cpu().numpy().astype(np.float32)
         pixels *= np.float32(2 / 255)
         pixels -= 1
-        starts = range(0, len(pixels), _CHUNK)
-        parts = [self._run(pixels[start : start + _CHUNK]) for start in starts]
+        chunk = _CHUNKS[self.device.type]
+        starts = range(0, len(pixels), chunk)
+        parts = [self._run(pixels[start : start + chunk]) for start in starts]
         embedding, maps = (
-            torch.from_numpy(np.concatenate(values)).to(self._device)
+            torch.from_numpy(np.concatenate(values)).to(self.device)
             for values in zip(*parts, strict=True)
         )
         return Features(embedding, maps)
@@ -112,9 +115,9 @@ def _session(path: Path, device: torch.device) -> Any:
     # needs them.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3  # errors alone
-    wanted = ["CPUExecutionProvider"]
+    wanted: list[Any] = ["CPUExecutionProvider"]
     if device.type == "cuda" and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-        wanted.insert(0, "CUDAExecutionProvider")
+        wanted.insert(0, ("CUDAExecutionProvider", {"device_id": device.index or 0}))
     try:
         return onnxruntime.InferenceSession(path, options, wanted)
     except Exception as error:  # onnxruntime's own kinds share no other base

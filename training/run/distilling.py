@@ -84,6 +84,15 @@ class Distilling:
                 name: RunningMean(channels)
                 for name, channels in zip(Prediction._fields, teacher.channels, strict=True)
             }
+        ).to(teacher.device)
+
+    def introduction(self) -> str:
+        """Return one line for the person who trains."""
+        height, width = self._teacher.grid
+        patches = self._cells.draw(1, self._config.keep).patches.shape[1]
+        return (
+            f"learns from {self._config.teacher}: {height} x {width} cells of "
+            f"{self._teacher.channels[1]:,} channels; {patches} patches of an image are looked at"
         )
 
     def lesson(self, images: Tensor, labels: Tensor) -> Lesson:
@@ -91,16 +100,15 @@ class Distilling:
 
         What has been seen of all processes' images goes into the means that targets are less of.
         """
-        self._means.to(images.device)
         features = self._teacher(images)
         maps = features.map.flatten(2)
         for name, rows in (("embedding", features.embedding), ("cells", maps.mean(dim=2))):
-            gathered, _ = gather_batch(rows.to(images.device), labels)
+            gathered, _ = gather_batch(rows, labels)
             self._mean(name).update(gathered)
         kept = self._on(images.device, self._cells.draw(len(images), self._config.keep))
-        cells = maps.to(images.device).gather(2, kept.cells[:, None].expand(-1, maps.shape[1], -1))
+        cells = maps.gather(2, kept.cells[:, None].expand(-1, maps.shape[1], -1))
         targets = Prediction(
-            self._mean("embedding").centred(features.embedding.to(images.device)),
+            self._mean("embedding").centred(features.embedding),
             self._mean("cells").centred(cells.transpose(1, 2)),
         )
         return Lesson(targets, None if self._config.keep == 1 else kept.patches, kept.inside)

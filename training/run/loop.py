@@ -194,6 +194,8 @@ class Loop:
             f"parameters in {chosen_precision(self._config.trainer)} on "
             f"{self._fabric.world_size} x {self._fabric.device.type}"
         )
+        if self._distilling is not None:
+            _say(self._distilling.introduction())
         if self._evaluation_set is None:
             _say("no validation set: every epoch replaces best.safetensors, and none ends the run")
         if position.step:
