@@ -22,6 +22,7 @@ from selavpr_ros.mapping.recording import (
     PoseLog,
 )
 from selavpr_ros.mapping.track import Drop
+from training.errors import DatasetError
 
 
 class BagFrames(NamedTuple):
@@ -40,7 +41,7 @@ def write_frames(bag: Path, folder: Path, datum: Datum | None = None) -> BagFram
     """Write the frames of a bag into a folder, which is made, and locate them as maps do.
 
     By fixes where the bag has any, else by odometry. datum: of fixes; None takes the first one.
-    Raises BagError, GeodesyError, ImageError for a frame that is damaged.
+    Raises BagError, GeodesyError, ImageError, and DatasetError for a bag that is not whole.
     """
     folder.mkdir(parents=True)
     with BagReader(bag) as reader:
@@ -55,6 +56,8 @@ def write_frames(bag: Path, folder: Path, datum: Datum | None = None) -> BagFram
             pixels = cv2.cvtColor(to_rgb(message), cv2.COLOR_RGB2BGR)
             _, encoded = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
             paths[-1].write_bytes(encoded.tobytes())
+        if reader.warnings:  # frames that are missing would shift the numbers of the others
+            raise DatasetError(f"{bag} is damaged ({reader.warnings[0]}): copy it again")
     return BagFrames(paths, np.array(positions, np.float64).reshape(-1, 2), datum)
 
 

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +24,7 @@ from benchmarks.recall.record import (
 from benchmarks.recall.rendered import rendered
 from selavpr_core.describer import Describer, load_describer
 from training.command import Parser
+from training.errors import EvaluationError
 from training.evaluation import EvaluationSet
 from training.evaluation.settings import MODES
 
@@ -36,19 +37,28 @@ def main(arguments: Sequence[str]) -> None:
     options = _parser().parse_args(arguments)
     describer = load_describer(options.weights, "cpu", "fp32")
     record = read_record(RECORDED, describer.fingerprint) if options.check else None
+    left_out = {
+        name: f"{options.data / place} is not there (--data)"
+        for name, (place, _) in SETS.items()
+        if not (options.data / place).exists()
+    }
+    if options.record and left_out:
+        raise EvaluationError(f"--record needs every set: {'; '.join(left_out.values())}")
     # It answers what evaluation asks a describer for.
     baseline = cast(Describer, Baseline(options.baseline)) if options.baseline else None
     measured: dict[str, Figures] = {}
-    left_out: dict[str, str] = {}
-    with tempfile.TemporaryDirectory(prefix="recall.") as work:
-        for each in _sets(options, Path(work), left_out):
-            measured[each.name] = measure(describer, each, Path(work, "descriptions"), baseline)
+    try:
+        with tempfile.TemporaryDirectory(prefix="recall.") as work:
+            for each in _sets(options, left_out, Path(work)):
+                measured[each.name] = measure(describer, each, Path(work, "descriptions"), baseline)
+    except OSError as error:
+        raise EvaluationError(f"{error.filename}: {error.strerror or error}") from error
     report = _report(describer, baseline, measured)
     short: list[str] = []
     if record is not None:
         short = [*below_floors(measured), *shortfalls(measured, record)]
-        recorded_only = [name for name in record["sets"] if name in left_out]
-        left_out |= {name: f"{left_out[name]}; not compared" for name in recorded_only}
+        for name in left_out.keys() & record.keys():
+            left_out[name] += "; its recorded figures are not compared"
     if options.json:
         checked = {} if record is None else {"fell_short": short}
         print(json.dumps({**report, "left_out": left_out, **checked}, indent=2))
@@ -67,17 +77,16 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _sets(
-    options: argparse.Namespace, work: Path, left_out: dict[str, str]
+    options: argparse.Namespace, left_out: Container[str], work: Path
 ) -> Iterator[EvaluationSet]:
-    """Read the sets that are there, one when it is asked for; note why others are left out."""
-    yield rendered(options.places, work)
-    for name, (begin, read) in SETS.items():
-        if options.check and name not in FLOORS:
-            continue  # for information only, and not worth the time
-        if (options.data / begin).exists():
-            yield read(options.data, work)
-        else:
-            left_out[name] = f"{options.data / begin} is not there (--data)"
+    """Read the sets that are there, each when it is asked for."""
+    # What has no floor is for information only, and not worth the time of a check.
+    information = () if options.check else (name for name in SETS if name not in FLOORS)
+    for name in (*FLOORS, *information):
+        if name == "rendered":
+            yield rendered(options.places, work)
+        elif name not in left_out:
+            yield SETS[name][1](options.data, work)
 
 
 def _report(

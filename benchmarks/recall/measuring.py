@@ -37,10 +37,7 @@ class Figures:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON values; no baseline where none was measured."""
-        values = asdict(self)
-        if self.baseline is None:
-            del values["baseline"]
-        return values
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 def measure(
@@ -59,7 +56,7 @@ def measure(
         database=result.database_size,
         queries=result.query_count,
         answerable=len(shares),
-        chance=float(np.mean(shares)) if shares else 0.0,
+        chance=round(float(np.mean(shares)), 4) if shares else 0.0,
         recalls={name: _recalls(result, name) for name in result.modes},
         unreadable=len(result.unreadable),
     )
@@ -69,4 +66,4 @@ def measure(
 
 
 def _recalls(result: EvaluationResult, mode: str) -> Recalls:
-    return {str(n): recall for n, recall in result.modes[mode].recalls.items()}
+    return {str(n): round(recall, 4) for n, recall in result.modes[mode].recalls.items()}

@@ -85,7 +85,7 @@ SETS: dict[str, tuple[str, Reader]] = {
     "toshiki_loop": ("bags/toshiki_loop", toshiki_loop),
     "tower": ("tower/dataset.csv", tower),
 }
-"""What each set is called, where it begins below the data folder, and what reads it from there.
+"""Where each set lies below the data folder, and what reads it from there.
 
 A reader takes the data folder and a folder of its own to write into.
 """

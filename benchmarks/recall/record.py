@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from benchmarks.recall.measuring import Figures
+from benchmarks.recall.measuring import Figures, Recalls
 from training.errors import EvaluationError
 
 RECORDED = Path(__file__).parents[1] / "recall.json"
@@ -18,23 +18,25 @@ FLOORS = {"rtabmap_samples": 0.95, "lund": 0.80, "toshiki_loop": 0.95, "rendered
 _TOLERANCE = 1  # queries; other processors round otherwise
 _AGAIN = "`python -m benchmarks.recall --record` records them anew"
 
-Record = dict[str, Any]
+
+class Recorded(NamedTuple):
+    """What is on record of a set: its number of queries, and for each mode Recall@N by N."""
+
+    queries: int
+    recalls: dict[str, Recalls]
 
 
-def read_record(path: Path, fingerprint: str) -> Record:
-    """Return the figures that were recorded with weights of this fingerprint.
+def read_record(path: Path, fingerprint: str) -> dict[str, Recorded]:
+    """Return by set what was recorded with weights of this fingerprint.
 
-    Raises EvaluationError where there are none, they are of other weights, or damaged.
+    Raises EvaluationError where there is nothing, it is of other weights, or damaged.
     """
     try:
         record = json.loads(path.read_text("utf-8"))
-        of, sets = str(record["fingerprint"]), record["sets"]
-        for figures in sets.values():
-            int(figures["queries"]), [dict(recalls) for recalls in figures["recalls"].values()]
+        of = str(record["fingerprint"])
+        sets = {name: _recorded(figures) for name, figures in record["sets"].items()}
     except FileNotFoundError as error:
-        raise EvaluationError(
-            f"there are no figures in {path} to compare with: {_AGAIN}"
-        ) from error
+        raise EvaluationError(f"there are no figures in {path} to compare: {_AGAIN}") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise EvaluationError(f"{path} is damaged ({error!r}): restore it, or {_AGAIN}") from error
     if of != fingerprint:
@@ -42,38 +44,40 @@ def read_record(path: Path, fingerprint: str) -> Record:
             f"{path} has the figures of other weights ({of[:12]}..., these are {fingerprint[:12]}"
             f"...): give --weights those, or, where new ones are to ship, {_AGAIN}"
         )
-    return dict(record)
+    return sets
 
 
-def write_record(path: Path, record: Record) -> None:
-    """Write figures for later comparisons; EvaluationError where sets with a floor are missing."""
-    missing = [name for name in FLOORS if name not in record["sets"]]
-    if missing:
-        raise EvaluationError(f"nothing recorded without {', '.join(missing)}: give --data")
+def _recorded(figures: dict[str, Any]) -> Recorded:
+    recalls = {
+        mode: {str(n): float(recall) for n, recall in found.items()}
+        for mode, found in figures["recalls"].items()
+    }
+    return Recorded(int(figures["queries"]), recalls)
+
+
+def write_record(path: Path, report: Mapping[str, Any]) -> None:
+    """Write figures for later comparisons; EvaluationError where that cannot be."""
     try:
-        path.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+        path.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
     except OSError as error:
         raise EvaluationError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def shortfalls(measured: Mapping[str, Figures], record: Record) -> Iterator[str]:
+def shortfalls(measured: Mapping[str, Figures], record: Mapping[str, Recorded]) -> Iterator[str]:
     """Yield a line for each recorded figure that was missed by more than one query, by set."""
     for name, figures in measured.items():
-        recorded = record["sets"].get(name)
-        if recorded is None:
+        if name not in record:
             yield f"{name}: no figures on record; {_AGAIN}"
-        elif recorded["queries"] != figures.queries:
+        elif record[name].queries != figures.queries:
             yield (
-                f"{name}: {figures.queries} queries, recorded were {recorded['queries']}: the set"
+                f"{name}: {figures.queries} queries, recorded were {record[name].queries}: the set"
                 f" has changed; {_AGAIN}"
             )
         else:
-            yield from _missed(name, figures, recorded["recalls"])
+            yield from _missed(name, figures, record[name].recalls)
 
 
-def _missed(
-    name: str, figures: Figures, recorded: Mapping[str, Mapping[str, float]]
-) -> Iterator[str]:
+def _missed(name: str, figures: Figures, recorded: Mapping[str, Recalls]) -> Iterator[str]:
     for mode, recalls in recorded.items():
         for n, before in recalls.items():
             now = figures.recalls.get(mode, {}).get(n, 0.0)

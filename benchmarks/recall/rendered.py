@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from examples import places, streets
 from examples.places.files import render_evaluation
+from training.errors import EvaluationError
 from training.evaluation import EvaluationSet, folders_set
 
 SEED = 0
@@ -22,29 +23,41 @@ def rendered(kept: Path | None, work: Path) -> EvaluationSet:
     """Return the set of the test town, rendered into `work`, or into `kept` unless it is there.
 
     kept: pictures stay there, in a folder for each version of the renderer: others' never serve.
+    Raises EvaluationError where they cannot be written.
     """
     folder = work / "rendered" if kept is None else kept / renderer_version()
     if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".rendering.", dir=folder.parent) as making:
-            made = Path(making, "places")
-            made.mkdir()
-            with tqdm(desc="rendering", unit="drive", leave=False, disable=None) as bar:
-
-                def progress(done: int, total: int) -> None:
-                    bar.total = total
-                    bar.update(done - bar.n)
-
-                render_evaluation(made, SEED, len(os.sched_getaffinity(0)), progress)
-            made.replace(folder)  # complete or not there
+        try:
+            _render_into(folder)
+        except OSError as error:
+            if not folder.is_dir():  # nor made by another process meanwhile
+                raise EvaluationError(
+                    f"{folder} cannot be written: {error.strerror or error}"
+                ) from error
     return folders_set(
         folder / "test" / "database",
         folder / "test" / "queries",
         radius=RADIUS,
         heading=HEADING,
         name="rendered",
-        variant="rendered",
     )
+
+
+def _render_into(folder: Path) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix=".rendering.", dir=folder.parent) as making,
+        tqdm(desc="rendering", unit="drive", leave=False, disable=None) as bar,
+    ):
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        made = Path(making, "places")
+        made.mkdir()
+        render_evaluation(made, SEED, len(os.sched_getaffinity(0)), progress)
+        made.replace(folder)  # complete or not there
 
 
 def renderer_version() -> str:
