@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from examples.streets import facades, materials
+from examples.streets import facades, materials, wear
 from examples.streets.facades import Facade
 from examples.streets.materials import PIXELS_PER_METRE, Colour, Image, mix, shade
 from examples.streets.plan import Lot
@@ -342,7 +342,7 @@ def _oriel(house: House) -> Iterator[Surface]:
         )
         return facades.paint(replace(made, height=high, openings=kept))
 
-    side = plain(shade(style.wall_colour, 0.86))
+    side = _rough(shade(style.wall_colour, 0.86), facade.seed % 3)
     front = Texture(painter)
     corners = [(left, 0.0), (left, -deep), (left + wide, -deep), (left + wide, 0.0)]
     for number in range(3):
@@ -375,7 +375,14 @@ def _on_the_roof(house: House) -> Iterator[Surface]:
     tone = int(rng.integers(90, 190))
     if choice < 0.25:
         yield from _box(
-            house, 0.12 * w, 1.5, 0.76 * w, max(1.0, d - 3.0), top, 2.6, plain((tone, tone, tone))
+            house,
+            0.12 * w,
+            1.5,
+            0.76 * w,
+            max(1.0, d - 3.0),
+            top,
+            2.6,
+            _rough((tone, tone, tone), 0),
         )
     elif choice < 0.6:
         for _ in range(int(rng.integers(1, 4))):
@@ -383,7 +390,7 @@ def _on_the_roof(house: House) -> Iterator[Surface]:
             left = float(rng.uniform(0.2, max(0.3, w - wide - 0.2)))
             yield from _box(
                 house, left, float(rng.uniform(1.2, 3.0)), wide, 1.5, top,
-                float(rng.uniform(0.8, 2.2)), plain((tone, tone, tone - 6)),
+                float(rng.uniform(0.8, 2.2)), _rough((tone, tone, tone - 6), 1),
             )  # fmt: skip
 
 
@@ -421,6 +428,19 @@ def _covering(roof: str, colour: Colour, variant: int) -> Texture:
         rng = np.random.default_rng([32, variant])
         cover = materials.slates if sum(colour) < 270 else materials.roof_tiles
         return cover(rng, 220, 320, colour), None
+
+    return Texture(painter)
+
+
+@lru_cache(maxsize=256)
+def _rough(colour: Colour, variant: int) -> Texture:
+    """A piece of wall without windows, 2 x 3 m of it."""
+
+    def painter() -> tuple[Image, None]:
+        rng = np.random.default_rng([37, variant])
+        image = materials.plaster(rng, 96, 64, colour)
+        wear.weather(rng, image, 0.6)
+        return image, None
 
     return Texture(painter)
 
