@@ -351,6 +351,14 @@ def _detached_lots(rng: np.random.Generator, layout: Layout, front: Points) -> l
     return lots
 
 
+def _within(front: Points, point: Points) -> Points:
+    """The point, or where it was outside the building line, one on the way to the middle."""
+    line, middle = front.astype(np.float32), front.mean(axis=0)
+    while cv2.pointPolygonTest(line, (float(point[0]), float(point[1])), True) < 0:
+        point = point + 0.1 * (middle - point)
+    return point
+
+
 def _lots(rng: np.random.Generator, layout: Layout, front: Points, is_cut: list[bool]) -> list[Lot]:
     lots: list[Lot] = []
     depth = float(rng.uniform(*layout.depth))
@@ -381,6 +389,7 @@ def _lots(rng: np.random.Generator, layout: Layout, front: Points, is_cut: list[
                     b + depth * inward - (drawn_in if last else 0.0) * along,
                 ]
             )
+            back = np.array([_within(front, point) for point in back])
             if touched is None and layout.step:
                 behind = float(rng.uniform(0.0, layout.step)) * inward
                 a, b, back = a + behind, b + behind, back + behind
