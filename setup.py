@@ -31,6 +31,8 @@ setup(
     packages=find_packages(
         include=["selavpr_core", "selavpr_core.*", "selavpr_ros", "selavpr_ros.*"]
     ),
+    # The small trained model; the name `tiny` stands for it.
+    package_data={"selavpr_core.weights": ["*.safetensors"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
@@ -70,6 +72,7 @@ setup(
             "hypothesis",
             "mcap",
             "mypy",
+            "onnx>=1.15",
             "psutil",
             "pytest",
             "pytest-xdist",
@@ -80,6 +83,7 @@ setup(
         "train": [
             "jinja2",
             "lightning>=2.4",
+            "onnxruntime>=1.17",
             "pillow>=9.4",
             "pyarrow>=14",
             "pydantic>=2.5",

@@ -61,9 +61,10 @@ ALLOWED_IN_TRAINING = {
     "index": {"datasets"},
     "batches": {"index"},
     "losses": set(),
+    "distillation": set(),
     "evaluation": {"datasets"},
     "report": {"datasets", "evaluation"},
-    "run": {"index", "batches", "losses", "strategies", "evaluation"},
+    "run": {"index", "batches", "losses", "distillation", "strategies", "evaluation"},
 }
 
 

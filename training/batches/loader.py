@@ -17,6 +17,9 @@ from training.batches.settings import BatchSettings
 from training.errors import TrainingError
 from training.index import PlaceIndex
 
+_CUT_OFF = (ConnectionError, EOFError)
+"""What torch lets through where a worker dies that it still takes for alive."""
+
 
 def make_loader(
     index: PlaceIndex,
@@ -53,11 +56,15 @@ def worker_death(error: BaseException) -> TrainingError | None:
     torch raises it in whatever the process is doing at that moment, not only in the loader.
     """
     if isinstance(error, RuntimeError) and str(error).startswith("DataLoader worker (pid"):
-        return TrainingError(
-            f"a process that reads images died ({str(error).splitlines()[0].strip(' .')}):"
-            " if the machine ran out of memory (or of /dev/shm), use fewer workers"
-        )
+        return _died(str(error).splitlines()[0].strip(" ."))
     return None
+
+
+def _died(detail: str) -> TrainingError:
+    return TrainingError(
+        f"a process that reads images died ({detail}):"
+        " if the machine ran out of memory (or of /dev/shm), use fewer workers"
+    )
 
 
 class _PlaceLoader(DataLoader[PlaceBatch]):
@@ -68,6 +75,8 @@ class _PlaceLoader(DataLoader[PlaceBatch]):
         cv2.setNumThreads(1)
         try:
             batches = super().__iter__()
+        except _CUT_OFF as error:
+            raise _died("it was cut off while it sent a batch") from error
         finally:
             cv2.setNumThreads(threads)
         return _checked(batches)
@@ -86,6 +95,8 @@ def _checked(batches: Iterator[PlaceBatch]) -> Iterator[PlaceBatch]:
                     " says?"
                 )
             yield batch._replace(undecodable=undecodable)
+    except _CUT_OFF as error:
+        raise _died("it was cut off while it sent a batch") from error
     except RuntimeError as error:
         if death := worker_death(error):
             raise death from error

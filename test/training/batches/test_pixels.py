@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision.transforms import v2
 
 from selavpr_core.preprocessing import Preprocessing
+from training.batches.disturbance import Disturbance
+from training.batches.light import relit
 from training.batches.pixels import Augmentation, normalised, stacked
 
 RGB = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
@@ -28,6 +31,30 @@ def test_the_seed_alone_decides_and_the_global_generator_is_left_alone() -> None
     assert all(np.array_equal(a, b) for a, b in zip(results, again, strict=True))
     assert len({result.tobytes() for result in results}) > 15
     assert {result.shape for result in results} == {(24, 32, 3)}
+
+
+def test_views_and_light_are_drawn_apart_and_come_before_randaugment() -> None:
+    size = (28, 42)
+    for seed in range(10):
+        view = Augmentation(size, 0, viewpoint=0.6)(RGB, seed)
+        both = Augmentation(size, 0, viewpoint=0.6, light=0.6)(RGB, seed)
+        random = np.random.default_rng((seed, 2))
+        lit = Disturbance(size)(relit(view, 0.6, random), 0.6, random)
+        assert np.array_equal(both, lit)
+        torch.manual_seed(seed)
+        expected = v2.RandAugment(num_ops=3, interpolation=v2.InterpolationMode.BILINEAR)(
+            Image.fromarray(both)
+        )
+        assert np.array_equal(Augmentation(size, 3, 0.6, 0.6)(RGB, seed), np.asarray(expected))
+    assert not np.array_equal(both, view)
+
+
+def test_the_published_augmentation_is_bit_for_bit_what_it_was() -> None:
+    for seed in range(10):
+        torch.manual_seed(seed)
+        image = Image.fromarray(RGB).resize((42, 28), Image.Resampling.BILINEAR)
+        expected = v2.RandAugment(num_ops=3, interpolation=v2.InterpolationMode.BILINEAR)(image)
+        assert np.array_equal(Augmentation((28, 42), 3)(RGB, seed), np.asarray(expected))
 
 
 def test_normalisation_is_that_of_the_evaluation() -> None:
