@@ -138,7 +138,9 @@ class OptimizerConfig(_Section):
 
     schedule: "halving": Adam, whose learning rate is halved every `halve_every` epochs; or
         "cosine": AdamW, whose learning rate falls to zero along half a cosine, over all epochs.
-    weight_decay: of Adam; or of AdamW, decoupled, and of matrices and kernels alone.
+    muon: with "cosine", the matrices of the backbone's blocks are stepped by Muon instead, where a
+        backbone is trained from random weights.
+    weight_decay: of Adam; or of AdamW and Muon, decoupled, and of matrices and kernels alone.
     warmup: first steps, in which the learning rate rises from zero.
     clip: greatest length of the gradient of all that is trained; null for any.
     """
@@ -146,9 +148,16 @@ class OptimizerConfig(_Section):
     learning_rate: Annotated[float, Field(gt=0)] = 4e-4
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     schedule: Literal["halving", "cosine"] = "halving"
+    muon: bool = False
     halve_every: Positive = 3
     warmup: Annotated[int, Field(ge=0)] = 0
     clip: Annotated[float | None, Field(gt=0)] = None
+
+    @model_validator(mode="after")
+    def _muon_has_a_schedule(self) -> OptimizerConfig:
+        if self.muon and self.schedule != "cosine":
+            raise ValueError('muon needs schedule "cosine"')
+        return self
 
 
 class DistillationConfig(_Section):

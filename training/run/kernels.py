@@ -1,8 +1,10 @@
-"""Which of its kernels a GPU uses for training."""
+"""Which kernels compute a training step."""
 
 from __future__ import annotations
 
 import torch
+
+from selavpr_core.model import SelaVPR
 
 
 def choose_kernels(precision: str) -> None:
@@ -11,3 +13,12 @@ def choose_kernels(precision: str) -> None:
     if precision != "32":
         # What autocast leaves in float32 (norms, heads) may use TF32, as exact as float16.
         torch.set_float32_matmul_precision("high")
+
+
+def attend_plainly(model: SelaVPR) -> None:
+    """Let a CPU multiply attention out, which takes two thirds of its fused kernel's time there.
+
+    Backward and forward together, at the 65 to 257 tokens of a training image.
+    """
+    for block in model.backbone.blocks:
+        block.attn.fused_attn = False  # type: ignore[union-attr]

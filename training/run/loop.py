@@ -37,6 +37,7 @@ from training.run.early_stopping import BestEpoch
 from training.run.folder import RunFolder
 from training.run.hardware import chosen_precision
 from training.run.journal import Journal, Undecodable
+from training.run.kernels import attend_plainly
 from training.run.network import trained_branches
 from training.run.objective import make_objective
 from training.run.optimizer import make_optimizer
@@ -119,6 +120,8 @@ class Loop:
 
         self._parameters = prepare_for_training(model, config.model.strategy, self._trained)
         self._frozen_digest = frozen_digest(model)
+        if not on_gpu:
+            attend_plainly(model)
         if on_gpu and fabric.world_size > 1:
             # Statistics of the undivided batch, like the pairs.
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
@@ -130,7 +133,9 @@ class Loop:
             self._distilling = Distilling(config.distillation, teacher, model, size, seed)
             trained = self._distilling.student
             self._parameters.extend(self._distilling.student.layers.parameters())
-        self._optimizer = make_optimizer(config.optimizer, self._parameters, fused=on_gpu)
+        self._optimizer = make_optimizer(
+            config.optimizer, self._parameters, model.backbone.blocks, fused=on_gpu
+        )
         self._network, self._stepper = fabric.setup(trained, self._optimizer)
 
     def restore(self) -> None:

@@ -8,23 +8,34 @@ from torch import nn
 from torch.optim import Adam, AdamW, Optimizer
 
 from training.run.config import OptimizerConfig
+from training.run.muon import Muon
 
 
 def make_optimizer(
-    config: OptimizerConfig, parameters: Sequence[nn.Parameter], fused: bool
+    config: OptimizerConfig, parameters: Sequence[nn.Parameter], blocks: nn.Module, fused: bool
 ) -> Optimizer:
-    """Return Adam for "halving", and AdamW for "cosine".
+    """Return Adam for "halving", and AdamW for "cosine", with Muon in the blocks if asked for.
 
-    AdamW decays matrices and kernels alone: biases and scales are no weights.
+    blocks: of the backbone; Muon is for their matrices alone.
+    AdamW and Muon decay matrices and kernels alone: biases and scales are no weights.
     """
     if config.schedule == "halving":
         return Adam(
             parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=fused
         )
-    weights = [parameter for parameter in parameters if parameter.ndim > 1]
-    others = [parameter for parameter in parameters if parameter.ndim <= 1]
+    in_blocks = {id(parameter) for parameter in blocks.parameters()}
+    matrices, weights, others = [], [], []
+    for parameter in parameters:
+        if parameter.ndim <= 1:
+            others.append(parameter)
+        elif config.muon and parameter.ndim == 2 and id(parameter) in in_blocks:
+            matrices.append(parameter)
+        else:
+            weights.append(parameter)
     groups = [
         {"params": weights, "weight_decay": config.weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
-    return AdamW(groups, lr=config.learning_rate, fused=fused)
+    if not config.muon:
+        return AdamW(groups, lr=config.learning_rate, fused=fused)
+    return Muon(matrices, groups, config.learning_rate, config.weight_decay)
