@@ -107,7 +107,7 @@ def _session(path: Path, device: torch.device) -> Any:
         import onnxruntime
     except ImportError as error:
         raise ConfigError(
-            "a teacher needs onnxruntime, which is not installed: pip install -e '.[distill]'"
+            "a teacher needs onnxruntime, which is not installed: pip install -e '.[train]'"
         ) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()

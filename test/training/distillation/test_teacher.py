@@ -77,5 +77,5 @@ def test_without_onnxruntime_the_extra_is_named(
 ) -> None:
     path = write_teacher(tmp_path / "teacher.onnx")
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(ConfigError, match=r"needs onnxruntime, .*: pip install -e '\.\[distill\]'"):
+    with pytest.raises(ConfigError, match=r"needs onnxruntime, .*: pip install -e '\.\[train\]'"):
         Teacher(path, (28, 28), CPU)
