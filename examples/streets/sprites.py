@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Literal
 
 import cv2
@@ -91,10 +92,12 @@ def width_share(species: Species) -> float:
     return WIDTHS.get(species, _USUAL_WIDTH)
 
 
+@cache
 def tree(species: Species, season: Season, variant: int) -> Image:
     """A tree's picture RGBA [TREE_PIXELS, W, 4], foot in the middle of the lower edge.
 
-    Branches depend on species and variant only, so that a tree keeps its shape over the year.
+    Branches depend on species and variant only, so that a tree keeps its shape over the year. It
+    is painted once and kept: its thousands of leaves take as long as several whole pictures.
     """
     if species in EVERGREENS:
         return _evergreen(species, variant)
@@ -187,10 +190,11 @@ def _leaves(
             cv2.circle(colour, at, radius, tone, -1)
             cv2.circle(alpha, at, radius, 255, -1)
     # Single leaves roughen surface and edges.
+    full = max(1.0, float(np.mean(palette[0])))
     ys, xs = np.nonzero(((alpha > 0) & ~bare)[: round(_TRUNK * high)])
     for index in rng.integers(0, len(xs), 4500):
         x, y = int(xs[index]), int(ys[index])
-        shown = colour[y, x].astype(float).mean() / max(1.0, float(np.mean(palette[0])))
+        shown = sum(colour[y, x].tolist()) / 3 / full
         tone = shade(
             palette[int(rng.integers(len(palette)))], shown * float(rng.uniform(0.7, 1.35))
         )
