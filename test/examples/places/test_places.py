@@ -11,48 +11,91 @@ import numpy as np
 import pytest
 
 from examples.places import command, files
-from examples.places.drives import inner_streets, views
-from examples.places.towns import Town, evaluation_town, training_towns
-from examples.streets import LIGHTS, build_world
+from examples.places.drives import SAVED, Visit, built_up, inner_streets, views
+from examples.places.towns import EVALUATIONS, Town, evaluation_town, training_towns
+from examples.streets import LIGHTS, World, build_world
+from selavpr_core.geodesy import Datum
 from training.command import run
 from training.datasets.file_names import parse_image_name
 
+LANE = Visit("lane", LIGHTS["overcast"], "2025-06", 6.0)
+
 
 def small(town: Town) -> Town:
-    """The town with a picture or two a street."""
-    return replace(town, visits=tuple(replace(v, spacing=40.0) for v in town.visits[:2]))
+    """The town with some ten pictures in each of two drives."""
+    visits = tuple(replace(visit, spacing=30.0) for visit in town.visits[:2])
+    return replace(town, rows=3, columns=3, visits=visits)
 
 
 @pytest.fixture(scope="module")
-def towns() -> tuple[Town, Town]:
-    trained = training_towns(0)[0]
-    return small(replace(evaluation_town(0), size=3)), small(trained)
+def towns() -> dict[str, Town]:
+    evaluated = {which: small(evaluation_town(0, which)) for which in EVALUATIONS}
+    return {**evaluated, "train": small(training_towns(0)[0])}
 
 
-def test_no_two_towns_are_alike_and_none_is_both_trained_and_tested_in() -> None:
+@pytest.fixture(scope="module")
+def world() -> World:
+    return build_world(3, 3, 3)
+
+
+def test_no_two_towns_are_alike_and_none_is_both_trained_and_evaluated_in() -> None:
     for seed in (0, 1):
-        seeds = [town.seed for town in [evaluation_town(seed), *training_towns(seed)]]
+        evaluated = [evaluation_town(seed, which) for which in EVALUATIONS]
+        trained = training_towns(seed, 900)
+        seeds = [town.seed for town in [*evaluated, *trained]]
         assert len(set(seeds)) == len(seeds)
         assert not set(seeds) & {town.seed for town in training_towns(seed + 1)}
 
 
-def test_each_training_town_is_seen_in_three_lights_and_all_lights_are_used() -> None:
-    lights = [{visit.light for visit in town.visits} for town in training_towns(0)]
-    assert all(len(names) == 3 for names in lights)
-    assert set().union(*lights) == set(LIGHTS)
-    database, queries = evaluation_town(0).visits
-    assert database.light != queries.light
+def test_each_drive_of_a_training_town_has_a_condition_camera_and_lane_of_its_own() -> None:
+    towns = training_towns(0)
+    assert len(towns) == 16
+    visits = [visit for town in towns for visit in town.visits]
+    assert {len(town.visits) for town in towns} == {4, 5}
+    for part in ("light", "rig", "lane", "parked", "busy"):
+        assert len({getattr(visit, part) for visit in visits}) == len(visits)
+    for town in towns:
+        assert len({visit.date for visit in town.visits}) == len(town.visits)
+    assert training_towns(0, 3) == towns[:3]
 
 
-def test_cameras_stand_in_inner_streets_and_look_along_them() -> None:
-    world = build_world(3, 3, 3)
+@pytest.mark.parametrize("seed", range(10))
+def test_queries_are_asked_in_another_season_and_light_than_the_database(seed: int) -> None:
+    for which in EVALUATIONS:
+        database, queries = evaluation_town(seed, which).visits
+        assert database.light.season != queries.light.season
+        assert database.light.name.split("-")[2] != queries.light.name.split("-")[2]
+        assert database.lane != queries.lane
+        assert database.rig != queries.rig
+        for visit in (database, queries):
+            assert visit.light.haze_range > 80
+            assert "night" not in visit.light.name
+    validated, tested = (evaluation_town(seed, which) for which in EVALUATIONS)
+    assert validated.visits[0].light.season != tested.visits[0].light.season
+
+
+def test_queries_true_places_are_all_in_the_database() -> None:
+    town = evaluation_town(0)
+    world = build_world(town.seed, town.rows, town.columns)
+    database, queries = (
+        np.array([[c.x, c.y, c.yaw] for c in views(world, visit, 10 * town.seed + number)])
+        for number, visit in enumerate(town.visits)
+    )
+    assert len(database) > 200
+    assert len(queries) > 140
+    apart = np.linalg.norm(queries[:, None, :2] - database[None, :, :2], axis=2)
+    apart[np.cos(queries[:, None, 2] - database[None, :, 2]) < np.cos(np.radians(30))] = np.inf
+    assert apart.min(axis=1).max() < 10.0
+
+
+def test_cameras_stand_in_inner_streets_and_look_along_them(world: World) -> None:
     streets = inner_streets(world)
     assert len(streets) == 4  # those at the middle crossing
     assert all((1, 1) in (street.start, street.end) for street in streets)
-    visit = training_towns(0)[0].visits[0]
-    cameras = list(views(world, visit, 1))
-    assert cameras == list(views(world, visit, 1))
-    assert cameras != list(views(world, visit, 2))
+    cameras = list(views(world, LANE, 1))
+    assert cameras == list(views(world, LANE, 1))
+    assert cameras != list(views(world, LANE, 2))
+    assert len(cameras) > 20
     for camera in cameras:
         offsets = []
         for street in streets:
@@ -63,31 +106,44 @@ def test_cameras_stand_in_inner_streets_and_look_along_them() -> None:
             turned = np.cos(camera.yaw) * along[0] + np.sin(camera.yaw) * along[1]
             if 0 < share < 1 and abs(turned) > np.cos(np.radians(30)):
                 offsets.append(abs(along[0] * to_camera[1] - along[1] * to_camera[0]))
-        assert min(offsets) < 4.3  # half the narrowest carriageway
+        # Clear of the cars at the kerb.
+        assert min(offsets) < 0.5 * max(street.carriageway for street in streets) - 2.5
+
+
+def test_no_picture_is_taken_of_open_country(world: World) -> None:
+    crossings = world.plan.crossings
+    x, y = crossings[1, 2]  # at the edge of the town
+    inwards, outwards = np.arctan2(*(crossings[1, 1] - [x, y])[::-1]), 0.0
+    assert built_up(world, x + 200.0, y, outwards) == 0.0
+    assert built_up(world, float(x), float(y), float(inwards)) > 0.4
+    assert all(built_up(world, c.x, c.y, c.yaw) > 0.2 for c in views(world, LANE, 3))
 
 
 @pytest.fixture(scope="module")
-def rendered(towns: tuple[Town, Town], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def rendered(towns: dict[str, Town], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("places")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(files, "evaluation_town", lambda seed: towns[0])
-        patched.setattr(files, "training_towns", lambda seed: [towns[1]])
+        patched.setattr(files, "evaluation_town", lambda seed, which: towns[which])
+        patched.setattr(files, "training_towns", lambda seed, count: [towns["train"]][:count])
         told: list[tuple[int, int]] = []
-        counts = files.render_places(folder, 0, 2, lambda *step: told.append(step))
-    assert told == [(1, 2), (2, 2)]
+        counts = files.render_places(folder, 0, 2, lambda *step: told.append(step), towns=1)
+    assert told[-1] == (6, 6)
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
     on_disk = {
         name: len(list((folder / name).rglob("*.jpg")))
-        for name in ("train", "test/database", "test/queries")
-    }
+        for name in (
+            "train", "validation/database", "validation/queries", "test/database", "test/queries"
+        )
+    }  # fmt: skip
     assert counts == on_disk
-    assert min(counts.values()) >= 4
+    assert min(counts.values()) >= 3
     return folder
 
 
 def test_the_table_lists_every_picture_with_its_pose(
-    rendered: Path, towns: tuple[Town, Town]
+    rendered: Path, towns: dict[str, Town]
 ) -> None:
-    town = towns[1]
+    town = towns["train"]
     with (rendered / "train.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {row["path"] for row in rows} == {
@@ -100,36 +156,46 @@ def test_the_table_lists_every_picture_with_its_pose(
         # Clockwise from north, and the grid's north is a degree off at most here.
         assert np.cos(np.radians(90 - float(row["heading"])) - camera.yaw) > np.cos(0.03)
     picture = cv2.imread(str(rendered / rows[0]["path"]))
-    assert picture.shape == (120, 160, 3)
-    assert picture.std() > 20
+    assert picture.shape == (SAVED[1], SAVED[0], 3)
+    assert picture.std() > 12
 
 
-def test_names_of_the_tested_drives_say_their_position_twice_and_alike(rendered: Path) -> None:
-    for path in (rendered / "test").rglob("*.jpg"):
-        name = parse_image_name(path.name)
-        assert name.zone == "32T"
-        assert name.heading is not None
-        assert name.latitude is not None
-        assert name.longitude is not None
-        datum = evaluation_town(0).datum
-        origin = np.array(datum.utm_origin)
-        position = datum.to_map(name.latitude, name.longitude)[:2] + origin
-        assert position == pytest.approx([name.easting, name.northing], abs=2.0)
-
-
-def test_the_same_seed_renders_the_same_bytes(
-    rendered: Path, towns: tuple[Town, Town], tmp_path: Path
+def test_names_of_the_evaluated_drives_say_their_position_twice_and_alike(
+    rendered: Path,
 ) -> None:
-    files._render_town(towns[1], tmp_path)
-    again = sorted((tmp_path / "train").rglob("*.jpg"))
-    assert again
+    for which in EVALUATIONS:
+        datum: Datum = evaluation_town(0, which).datum
+        for path in (rendered / which).rglob("*.jpg"):
+            name = parse_image_name(path.name)
+            assert name.zone == "32T"
+            assert name.heading is not None
+            assert name.latitude is not None
+            assert name.longitude is not None
+            origin = np.array(datum.utm_origin)
+            position = datum.to_map(name.latitude, name.longitude)[:2] + origin
+            assert position == pytest.approx([name.easting, name.northing], abs=2.0)
+
+
+def test_the_test_town_alone_is_rendered_to_the_same_bytes(
+    rendered: Path, towns: dict[str, Town], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "evaluation_town", lambda seed, which: towns[which])
+    counts = files.render_evaluation(tmp_path, 0, 1, lambda *_: None)
+    again = sorted(tmp_path.rglob("*.jpg"))
+    assert sum(counts.values()) == len(again) > 0
+    assert set(counts) == {"test/database", "test/queries"}
     for path in again:
         assert path.read_bytes() == (rendered / path.relative_to(tmp_path)).read_bytes()
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["--seed", "-1"], "--seed"), (["--processes", "0"], "whole number"), ([], "is there")],
+    [
+        (["--towns", "901"], "at most 900"),
+        (["--seed", "-1"], "--seed"),
+        (["--processes", "0"], "whole number"),
+        ([], "is there"),
+    ],
 )
 def test_mistakes_are_told_in_one_line(
     arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
