@@ -11,12 +11,12 @@ from training.index import PlaceIndex
 from training.index.writing import Row, write_index
 
 PLACES, IMAGES = 5, 5
-SETTINGS = BatchSettings(places=3, images=4, size=(20, 30), randaugment=3, viewpoint=0.5, light=0.5)
+SETTINGS = BatchSettings(places=3, images=4, size=(20, 30), randaugment=3)
 
 
 @pytest.fixture
 def settings() -> BatchSettings:
-    """Batches of 3 places; every augmentation has something to draw."""
+    """Batches of 3 places; RandAugment has something to draw."""
     return SETTINGS
 
 

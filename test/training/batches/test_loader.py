@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
 from multiprocessing.process import BaseProcess
 
 import cv2
@@ -17,6 +19,7 @@ from training.batches import (
     make_loader,
     worker_death,
 )
+from training.batches.loader import _checked
 from training.errors import TrainingError
 from training.index import PlaceIndex
 
@@ -60,6 +63,7 @@ def test_batches_are_the_same_with_any_number_of_workers(
 def test_a_worker_does_not_wait_for_threads_that_opencv_has_in_the_parent(
     index: PlaceIndex, settings: BatchSettings
 ) -> None:
+    settings = replace(settings, viewpoint=0.5, light=0.5)
     before = cv2.getNumThreads()
     cv2.setNumThreads(2)
     try:
@@ -137,6 +141,8 @@ def test_a_worker_that_dies_ends_the_epoch_with_one_line(loader: DataLoader[Plac
         next(iter(loader))
         for worker in processes(loader):
             worker.kill()
+        for worker in processes(loader):  # so that no news is left for the next test
+            worker.join()
         for _ in range(10):
             list(loader)
 
@@ -149,6 +155,16 @@ def test_a_worker_that_dies_ends_the_epoch_with_one_line(loader: DataLoader[Plac
     assert str(death).startswith("a process that reads images died")
     assert "use fewer workers" in str(death)
     assert "\n" not in str(death)
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError(104, "reset by peer"), EOFError()])
+def test_a_worker_that_dies_while_it_sends_is_one_line(error: Exception) -> None:
+    def cut_off() -> Iterator[PlaceBatch]:
+        yield PlaceBatch(torch.empty(1), torch.empty(1), ["a.jpg"], [])
+        raise error
+
+    with pytest.raises(TrainingError, match="a process that reads images died"):
+        list(_checked(cut_off()))
 
 
 @pytest.mark.parametrize("error", [RuntimeError("CUDA error"), ValueError("DataLoader worker")])
