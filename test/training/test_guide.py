@@ -79,7 +79,9 @@ def test_each_command_parses(command: str) -> None:
     elif module == "training.prepare":
         named = [Path(text.rpartition("=")[2]).stem for text in options.csv]
         named += [text.partition("=")[0] for text in options.exif]
-        prepare._divisions([*named, "gsv-cities", "sf-xl", "pitts30k", "msls"], options.set)
+        frames = [name for name, _ in map(prepare._named, options.frames)]
+        named += [*frames, "gsv-cities", "sf-xl", "pitts30k", "msls"]
+        prepare._divisions(named, options.set, frames)
     elif module == "training.evaluate" and options.dataset is not None:
         assert options.dataset in SETS
 
