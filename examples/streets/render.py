@@ -574,10 +574,9 @@ class _Ground:
         ]
         # One above the other, each with its first row again below it to blend with.
         self._details = np.concatenate([part for tile in details for part in (tile, tile[:1])])
-        self._clouds = sum(
-            materials.tileable_noise(rng, _TILE // 2, sigma) * share
-            for sigma, share in ((3.0, 0.02), (10.0, 0.035), (32.0, 0.05))
-        )
+        self._clouds = np.zeros((_TILE // 2, _TILE // 2), np.float32)
+        for sigma, share in ((3.0, 0.02), (10.0, 0.035), (32.0, 0.05)):
+            self._clouds += materials.tileable_noise(rng, _TILE // 2, sigma) * np.float32(share)
         self._hard = _Polygons([])
         self._crowns = _Polygons([])
         if light.casts_shadows:
@@ -741,17 +740,19 @@ class _Ground:
         camera: Camera,
         east: NDArray[np.float32],
         north: NDArray[np.float32],
-        depth: NDArray[np.float32],
+        depth: NDArray[np.floating],
     ) -> NDArray[np.float32]:
         """What years of traffic and weather add to the detail, broader than a tile [H, W]."""
         few = np.s_[::4, ::4]
-        at = _wrapped(
+        column, row = _wrapped(
             east[few] * depth[few] + np.float32(camera.x),
             north[few] * depth[few] + np.float32(camera.y),
             0.09,
         )
-        half = [axis * np.float32(0.5) for axis in at]
-        coarse = cv2.remap(self._clouds, *half, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        half = np.float32(0.5)  # the clouds' tile has half as many pixels
+        coarse = cv2.remap(
+            self._clouds, column * half, row * half, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP
+        )
         size = (depth.shape[1], depth.shape[0])
         return np.asarray(cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
