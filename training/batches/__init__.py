@@ -5,6 +5,7 @@ from training.batches.loader import make_loader, worker_death
 from training.batches.pixels import normalised
 from training.batches.sampler import PlaceRequest, PlaceSampler
 from training.batches.settings import BatchSettings
+from training.batches.views import Views
 
 __all__ = [
     "BatchSettings",
@@ -12,6 +13,7 @@ __all__ = [
     "PlaceDataset",
     "PlaceRequest",
     "PlaceSampler",
+    "Views",
     "make_loader",
     "normalised",
     "worker_death",

@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 from training.batches.pixels import Augmentation, stacked
 from training.batches.sampler import PlaceRequest
 from training.batches.settings import BatchSettings
+from training.batches.views import view_seed
 from training.errors import UndecodableImageError
 from training.images import read_rgb
 from training.index import PlaceIndex
@@ -31,18 +32,21 @@ class PlaceBatch(NamedTuple):
     undecodable: (path, reason) of images that cannot be decoded, each once. Others of the same
         place stand in for them; a place of which no image can be decoded is missing from the batch.
         Where that is every place, another of the same group stands in for them all.
+    views: [P * K] int64, numbers of the views in `Views`; empty where each view is a new one.
     """
 
     images: Tensor
     labels: Tensor
     paths: list[str]
     undecodable: list[tuple[str, str]]
+    views: Tensor
 
 
 class _Place(NamedTuple):
     number: int
     images: list[NDArray[np.uint8]]
     paths: list[str]
+    views: list[int]
 
 
 class PlaceDataset(Dataset[PlaceBatch]):
@@ -69,7 +73,14 @@ class PlaceDataset(Dataset[PlaceBatch]):
         pixels = stacked(images) if images else torch.empty(0, 3, height, width, dtype=torch.uint8)
         labels = [place.number for place in places for _ in place.paths]
         paths = [path for place in places for path in place.paths]
-        return PlaceBatch(pixels, torch.tensor(labels, dtype=torch.int64), paths, undecodable)
+        views = [view for place in places for view in place.views]
+        return PlaceBatch(
+            pixels,
+            torch.tensor(labels, dtype=torch.int64),
+            paths,
+            undecodable,
+            torch.tensor(views, dtype=torch.int64),
+        )
 
     def _substitutes(
         self, requests: list[PlaceRequest], undecodable: list[tuple[str, str]]
@@ -93,24 +104,31 @@ class PlaceDataset(Dataset[PlaceBatch]):
         random = np.random.default_rng(key)
         first, end = self._index.starts[request.place], self._index.starts[request.place + 1]
         seeds = random.integers(2**63, size=self._settings.images)
-        decoded: list[tuple[NDArray[np.uint8], str]] = []
+        decoded: list[tuple[NDArray[np.uint8], int]] = []
         for row in random.permutation(np.arange(first, end)):
             path = self._index.path(int(row))
             try:
-                decoded.append((read_rgb(path), str(path)))
+                decoded.append((read_rgb(path), int(row)))
             except UndecodableImageError as error:
                 undecodable.append((str(path), error.reason))
             if len(decoded) == self._settings.images:
                 break
         if not decoded:
-            return _Place(request.place, [], [])
+            return _Place(request.place, [], [], [])
         repeated = random.integers(len(decoded), size=self._settings.images - len(decoded))
         decoded += [decoded[number] for number in repeated]
+        paths = [str(self._index.path(row)) for _, row in decoded]
+        views: list[int] = []
+        view_seeds: list[int | None] = [None] * len(decoded)
+        if count := self._settings.views:
+            chosen = random.integers(count, size=len(decoded)).tolist()
+            views = [row * count + view for (_, row), view in zip(decoded, chosen, strict=True)]
+            view_seeds = [view_seed(request.seed, view) for view in views]
         images = [
-            self._augmentation(rgb, int(seed))
-            for (rgb, _), seed in zip(decoded, seeds, strict=True)
+            self._augmentation(rgb, int(seed), of_view)
+            for (rgb, _), seed, of_view in zip(decoded, seeds, view_seeds, strict=True)
         ]
-        return _Place(request.place, images, [path for _, path in decoded])
+        return _Place(request.place, images, paths, views)
 
 
 def _decoded(place: _Place) -> bool:

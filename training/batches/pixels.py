@@ -46,9 +46,14 @@ class Augmentation:
             else None
         )
 
-    def __call__(self, rgb: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
-        """RGB uint8 [H, W, 3] to [height, width, 3]; the chance depends on the seed alone."""
-        pixels = self._resized(rgb, seed)
+    def __call__(
+        self, rgb: NDArray[np.uint8], seed: int, view_seed: int | None = None
+    ) -> NDArray[np.uint8]:
+        """RGB uint8 [H, W, 3] to [height, width, 3]; the chance depends on the seeds alone.
+
+        view_seed: of the viewpoint; None for that of everything else.
+        """
+        pixels = self.view(rgb, seed if view_seed is None else view_seed)
         if self._disturbance is not None:
             # Seeds of its own: the view does not change with the light.
             random = np.random.default_rng((seed, _LIGHT))
@@ -60,7 +65,8 @@ class Augmentation:
             torch.default_generator.manual_seed(seed)
             return np.asarray(self._randaugment(Image.fromarray(pixels)))
 
-    def _resized(self, rgb: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
+    def view(self, rgb: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
+        """RGB uint8 [H, W, 3] to [height, width, 3], its viewpoint changed and nothing else."""
         if self._viewpoint:
             random = np.random.default_rng((seed, _VIEWPOINT))
             return warped(rgb, self._size, self._viewpoint, random)

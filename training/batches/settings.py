@@ -17,6 +17,8 @@ class BatchSettings:
     randaugment: operations of RandAugment on each image; 0 for none.
     viewpoint: how far part, slant and turn of an image may differ from the whole, 0 to 1.
     light: how far light, colour and the camera's faults may, 0 to 1.
+    views: different views of each image over the whole training, so that something can be known of
+        them beforehand; 0 for a new one each time.
 
     Raises ConfigError for an unfit value.
     """
@@ -27,9 +29,10 @@ class BatchSettings:
     randaugment: int = 3
     viewpoint: float = 0.0
     light: float = 0.0
+    views: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("places", 2), ("images", 2), ("randaugment", 0)):
+        for name, least in (("places", 2), ("images", 2), ("randaugment", 0), ("views", 0)):
             if getattr(self, name) < least:
                 raise ConfigError(
                     f"{name} of a batch must be at least {least}, not {getattr(self, name)}"

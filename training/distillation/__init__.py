@@ -2,6 +2,7 @@
 
 from training.distillation.cells import Cells, Kept, cell_means
 from training.distillation.loss import distillation_losses
+from training.distillation.notes import Notes, make_notes, write_notes
 from training.distillation.student import Prediction, Student
 from training.distillation.targets import RunningMean
 from training.distillation.teacher import Features, Teacher
@@ -10,10 +11,13 @@ __all__ = [
     "Cells",
     "Features",
     "Kept",
+    "Notes",
     "Prediction",
     "RunningMean",
     "Student",
     "Teacher",
     "cell_means",
     "distillation_losses",
+    "make_notes",
+    "write_notes",
 ]

@@ -166,6 +166,8 @@ class DistillationConfig(_Section):
     teacher: ONNX file: image N x 3 x H x W of `data.size`, RGB in [-1, 1], to "embedding" N x C
         and "map" N x C x h x w.
     weight: of the distillation loss. metric_weight: of the branches' own loss.
+    views: the teacher looks at so many views of each image before the training, which then sees
+        no others, but each in a new light every time; 0: he looks at every batch as it is.
     keep: share of the patches, at most, that go through the blocks, all those of some of the
         teacher's cells, drawn anew each step; the loss looks at these cells.
     """
@@ -173,6 +175,7 @@ class DistillationConfig(_Section):
     teacher: Annotated[FilePath, Field(json_schema_extra={FREE_ON_RESUME: True})]
     weight: Annotated[float, Field(ge=0)] = 1.0
     metric_weight: Annotated[float, Field(ge=0)] = 0.0
+    views: Annotated[int, Field(ge=0)] = 0
     keep: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 

@@ -11,19 +11,29 @@ from training.run.config import DataConfig
 from training.run.hardware import default_workers
 
 
-def make_batches(
-    config: DataConfig, index: PlaceIndex, seed: int, fabric: Fabric
-) -> tuple[PlaceSampler, DataLoader[PlaceBatch]]:
-    """Return the sampler and the loader of this process: its share of every batch."""
-    settings = BatchSettings(
+def batch_settings(config: DataConfig, views: int = 0) -> BatchSettings:
+    """Return what a configuration says of batches; views: as in `BatchSettings`."""
+    return BatchSettings(
         config.places,
         config.images,
         config.size,
         config.randaugment,
         config.viewpoint,
         config.light,
+        views,
     )
+
+
+def reading_processes(config: DataConfig, fabric: Fabric) -> int:
+    """Return how many processes read images for this one."""
+    return default_workers(fabric) if config.workers is None else config.workers
+
+
+def make_batches(
+    config: DataConfig, index: PlaceIndex, settings: BatchSettings, seed: int, fabric: Fabric
+) -> tuple[PlaceSampler, DataLoader[PlaceBatch]]:
+    """Return the sampler and the loader of this process: its share of every batch."""
     sampler = PlaceSampler(index, settings, seed, fabric.global_rank, fabric.world_size)
-    workers = default_workers(fabric) if config.workers is None else config.workers
+    workers = reading_processes(config, fabric)
     on_gpu = fabric.device.type == "cuda"
     return sampler, make_loader(index, settings, sampler, workers, pin_memory=on_gpu)

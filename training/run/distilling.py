@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from selavpr_core.model import SelaVPR
 from selavpr_core.model.settings import PATCH_SIZE
+from training.batches import Views
 from training.distillation import (
     Cells,
     Kept,
+    Notes,
     Prediction,
     RunningMean,
     Student,
     Teacher,
     distillation_losses,
+    make_notes,
+    write_notes,
 )
 from training.errors import ConfigError, TrainingError
 from training.losses import LossTerms
 from training.run.config import Config, DistillationConfig
+from training.run.folder import RunFolder
 from training.run.gathering import gather_batch
+from training.run.progress import progress_bar
+from training.run.ranks import lead_does
 
 
 def load_teacher(config: Config, device: torch.device) -> Teacher | None:
@@ -85,6 +94,35 @@ class Distilling:
                 for name, channels in zip(Prediction._fields, teacher.channels, strict=True)
             }
         ).to(teacher.device)
+        self._notes: Notes | None = None
+
+    def look_at_all(
+        self, views: Views, of: str, folder: RunFolder, fabric: Fabric, workers: int
+    ) -> None:
+        """Let the teacher look at every view, each process at its share, unless he has already.
+
+        of: what the views are of. workers: processes that read images for this one. The notes stay
+        in the folder until `forget`, so that a run that is resumed has them.
+        """
+        digest = hashlib.sha256(f"{self._teacher.digest} {of}".encode()).hexdigest()
+        path = folder.notes(digest)
+        if not lead_does(fabric, path.is_file):
+            unfinished = path.with_suffix(".part")
+            lead_does(fabric, lambda: make_notes(unfinished, self._teacher, len(views)))
+            rank, ranks = fabric.global_rank, fabric.world_size
+            rows = range(len(views) * rank // ranks, len(views) * (rank + 1) // ranks)
+            with progress_bar(
+                "teacher", len(rows), 0, unit="view", shown=fabric.is_global_zero
+            ) as bar:
+                write_notes(unfinished, self._teacher, views, rows, workers, bar.update)
+            fabric.barrier()
+            lead_does(fabric, lambda: unfinished.replace(path))
+        self._notes = Notes(path, self._teacher)
+
+    def forget(self, folder: RunFolder) -> None:
+        """Remove the notes, which are large, of a run that has ended."""
+        for path in folder.path.glob(folder.notes("*").name):
+            path.unlink()
 
     def introduction(self) -> str:
         """Return one line for the person who trains."""
@@ -95,12 +133,13 @@ class Distilling:
             f"{self._teacher.channels[1]:,} channels; {patches} patches of an image are looked at"
         )
 
-    def lesson(self, images: Tensor, labels: Tensor) -> Lesson:
+    def lesson(self, images: Tensor, views: Tensor, labels: Tensor) -> Lesson:
         """Let the teacher look at a batch [B, 3, H, W] uint8; draws from torch's CPU generator.
 
+        views: [B], looked up where he has looked at them before.
         What has been seen of all processes' images goes into the means that targets are less of.
         """
-        features = self._teacher(images)
+        features = self._teacher(images) if self._notes is None else self._notes.features(views)
         maps = features.map.flatten(2)
         for name, rows in (("embedding", features.embedding), ("cells", maps.mean(dim=2))):
             gathered, _ = gather_batch(rows, labels)

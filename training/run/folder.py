@@ -35,6 +35,10 @@ class RunFolder:
         self.nan_batch = path / "nan_batch.txt"
         self.lock = path / "lock"
 
+    def notes(self, of: str) -> Path:
+        """Return the path of a teacher's notes while the run needs them; of: what they are of."""
+        return self.path / f"teacher-{of[:12]}.npy"
+
     def check(self, config: Config, resume: bool) -> None:
         """Raise TrainingError unless the folder is free, or holds the same run to be resumed."""
         if not resume:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from selavpr_core.model import SelaVPR
-from training.batches import PlaceBatch, normalised
+from training.batches import PlaceBatch, Views, normalised
 from training.distillation import Teacher
 from training.errors import TrainingError
 from training.evaluation.evaluation_set import EvaluationSet
@@ -31,7 +31,7 @@ from training.run.checkpoint import (
     write_checkpoint,
 )
 from training.run.config import Config
-from training.run.data import make_batches
+from training.run.data import batch_settings, make_batches, reading_processes
 from training.run.distilling import Distilling
 from training.run.early_stopping import BestEpoch
 from training.run.folder import RunFolder
@@ -41,6 +41,7 @@ from training.run.kernels import attend_plainly
 from training.run.network import trained_branches
 from training.run.objective import make_objective
 from training.run.optimizer import make_optimizer
+from training.run.progress import progress_bar
 from training.run.ranks import from_all, greatest, lead_does
 from training.run.schedule import learning_rate
 from training.run.stopping import Interruption, Stopped, StopRequest
@@ -112,7 +113,11 @@ class Loop:
         self._index = index
         self._trained = trained_branches(config.model)
         self._objective = make_objective(config.loss, self._trained)
-        self._sampler, self._loader = make_batches(config.data, index, config.seed, fabric)
+        views = 0 if config.distillation is None else config.distillation.views
+        self._settings = batch_settings(config.data, views)
+        self._sampler, self._loader = make_batches(
+            config.data, index, self._settings, config.seed, fabric
+        )
         on_gpu = fabric.device.type == "cuda"
         self._read_every = _READ_EVERY if on_gpu else 1
         self._unread: list[_Unread] = []
@@ -168,6 +173,11 @@ class Loop:
         Raises Stopped when a signal ended it, TrainingError for a loss that is not finite.
         """
         trainer, position = self._config.trainer, self.position
+        if self._distilling is not None and self._settings.views:
+            workers = reading_processes(self._config.data, self._fabric)
+            views = Views(self._index, self._settings, self._config.seed)
+            of = self._index.fingerprint
+            self._distilling.look_at_all(views, of, self._folder, self._fabric, workers)
         self._journal = None
         if self._leads:
             self._journal = Journal(self._folder, position.step)
@@ -187,6 +197,8 @@ class Loop:
         finally:
             if self._journal is not None:
                 self._journal.close()
+        if self._distilling is not None and self._leads:
+            self._distilling.forget(self._folder)
 
     def _introduce(self) -> None:
         position, index = self.position, self._index
@@ -221,10 +233,11 @@ class Loop:
         self._sampler.set_epoch(position.epoch)
         self._sampler.set_start(position.batch)
         set_training_mode(self._model, self._config.model.strategy, self._trained)
-        with _bar(
+        with progress_bar(
             f"epoch {position.epoch + 1}/{trainer.epochs}",
             len(self._sampler),
             position.batch,
+            unit="batch",
             shown=self._leads,
         ) as bar:
             last = time.monotonic()
@@ -266,7 +279,7 @@ class Loop:
         images = batch.images.to(self._fabric.device, non_blocking=True)
         labels = batch.labels.to(self._fabric.device, non_blocking=True)
         self._set_rate(step)
-        terms = self._terms(images, labels, step)
+        terms = self._terms(images, batch.views, labels, step)
         self._stepper.zero_grad(set_to_none=True)
         self._fabric.backward(terms.total)
         if (clip := self._config.optimizer.clip) is not None:
@@ -288,8 +301,8 @@ class Loop:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
 
-    def _terms(self, images: Tensor, labels: Tensor, step: int) -> LossTerms:
-        """Return the losses of a step; images: [B, 3, H, W] uint8."""
+    def _terms(self, images: Tensor, views: Tensor, labels: Tensor, step: int) -> LossTerms:
+        """Return the losses of a step; images: [B, 3, H, W] uint8. views: as in `PlaceBatch`."""
         seed, branches, distilling = self._config.seed, self._trained, self._distilling
         own, common = (seed, step, self._fabric.global_rank + 1), (seed, step, 0)
         if distilling is None:
@@ -300,7 +313,7 @@ class Loop:
             _seed(*common)
             return self._objective(output, labels)
         _seed(*own)
-        lesson = distilling.lesson(images, labels)
+        lesson = distilling.lesson(images, views, labels)
         output, prediction = self._network(
             normalised(images), branches, lesson.patches, lesson.inside
         )
@@ -426,22 +439,6 @@ class Loop:
 
 def _seed(*key: int) -> None:
     torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0]))
-
-
-def _bar(title: str, total: int, done: int, *, shown: bool) -> Any:
-    # In a log every movement of the bar is a line of its own.
-    interval = 0.5 if sys.stderr.isatty() else 60.0
-    return tqdm(
-        desc=title,
-        total=total,
-        initial=done,
-        unit="batch",
-        disable=not shown,
-        mininterval=interval,
-        delay=interval,
-        dynamic_ncols=True,
-        leave=False,
-    )
 
 
 def _say(line: str) -> None:

@@ -160,7 +160,7 @@ def test_a_worker_that_dies_ends_the_epoch_with_one_line(loader: DataLoader[Plac
 @pytest.mark.parametrize("error", [ConnectionResetError(104, "reset by peer"), EOFError()])
 def test_a_worker_that_dies_while_it_sends_is_one_line(error: Exception) -> None:
     def cut_off() -> Iterator[PlaceBatch]:
-        yield PlaceBatch(torch.empty(1), torch.empty(1), ["a.jpg"], [])
+        yield PlaceBatch(torch.empty(1), torch.empty(1), ["a.jpg"], [], torch.empty(0))
         raise error
 
     with pytest.raises(TrainingError, match="a process that reads images died"):
