@@ -44,7 +44,12 @@ def main(arguments: Sequence[str]) -> None:
                     bar.update(done - bar.n)
 
                 counts = render_places(
-                    made, options.seed, options.processes, progress, options.towns
+                    made,
+                    options.seed,
+                    options.processes,
+                    progress,
+                    towns=options.towns,
+                    streets=options.streets,
                 )
             made.replace(output)  # complete or not there
     except OSError as error:
@@ -68,6 +73,10 @@ def _parser() -> Parser:
     parser.add_argument(
         "--towns", type=_towns, default=TOWNS, metavar="N",
         help=f"towns to train in; default: {TOWNS}",
+    )  # fmt: skip
+    parser.add_argument(
+        "--streets", type=positive_integer, metavar="N",
+        help="streets to validate in, and to test in: the first N of their town; default: all",
     )  # fmt: skip
     cores = len(os.sched_getaffinity(0))
     parser.add_argument(

@@ -29,7 +29,8 @@ class Visit:
     "2025-06". spacing: metres between pictures, on average. rig: the camera. lane: metres to the
     right of the street's middle; sway: standard deviation of the distance from it, metres; turn:
     of the heading from the street's, degrees. parked: share of the places at the kerb that are
-    taken. busy: how much traffic there is, 1 is usual.
+    taken. busy: how much traffic there is, 1 is usual. streets: how many of the inner streets are
+    driven along, the first ones; None for all.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Visit:
     turn: float = 3.0
     parked: float = 0.55
     busy: float = 1.0
+    streets: int | None = None
 
 
 def views(world: World, visit: Visit, seed: int) -> Iterator[Camera]:
@@ -50,7 +52,7 @@ def views(world: World, visit: Visit, seed: int) -> Iterator[Camera]:
     Where there is little but open country ahead, the drive takes no picture.
     """
     rng = np.random.default_rng([seed, 80])
-    for street in inner_streets(world):
+    for street in inner_streets(world)[: visit.streets]:
         ends = world.plan.ends(street)
         # Whatever the lane and its sway, the camera stays off the cars at the kerb.
         widest = 0.5 * street.carriageway - 2.6

@@ -6,6 +6,7 @@ import csv
 import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -32,14 +33,20 @@ Progress = Callable[[int, int], None]
 
 
 def render_places(
-    folder: Path, seed: int, processes: int, progress: Progress, towns: int = TOWNS
+    folder: Path,
+    seed: int,
+    processes: int,
+    progress: Progress,
+    towns: int = TOWNS,
+    streets: int | None = None,
 ) -> dict[str, int]:
     """Render everything into a folder that is there, and return how many pictures are in what.
 
     train.csv and train/ are `towns` towns to train in; validation/ and test/ are a town each, with
-    a database and queries. `progress` is told the drives done, and all of them.
+    a database and queries. streets: of those two towns only the first so many, with the very same
+    pictures; None for all. `progress` is told the drives done, and all of them.
     """
-    evaluated = [evaluation_town(seed, which) for which in EVALUATIONS]
+    evaluated = [_along(evaluation_town(seed, which), streets) for which in EVALUATIONS]
     trained = training_towns(seed, towns)
     # The largest first.
     jobs = [*_drives(evaluated), *((town, range(len(town.visits))) for town in trained)]
@@ -51,14 +58,24 @@ def render_places(
 
 
 def render_evaluation(
-    folder: Path, seed: int, processes: int, progress: Progress, which: Evaluation = "test"
+    folder: Path,
+    seed: int,
+    processes: int,
+    progress: Progress,
+    which: Evaluation = "test",
+    streets: int | None = None,
 ) -> dict[str, int]:
     """Render a seed's town to validate or test in alone, as `render_places` does.
 
     Returns how many pictures are in `which`/database and `which`/queries.
     """
-    town = evaluation_town(seed, which)
+    town = _along(evaluation_town(seed, which), streets)
     return _counts([town], _render(_drives([town]), folder, processes, progress))
+
+
+def _along(town: Town, streets: int | None) -> Town:
+    """The town with its drives along the first so many streets; all for None."""
+    return replace(town, visits=tuple(replace(visit, streets=streets) for visit in town.visits))
 
 
 def _counts(towns: Sequence[Town], rows: dict[str, list[Row]]) -> dict[str, int]:

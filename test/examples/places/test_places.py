@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -188,10 +189,41 @@ def test_the_test_town_alone_is_rendered_to_the_same_bytes(
         assert path.read_bytes() == (rendered / path.relative_to(tmp_path)).read_bytes()
 
 
+def test_some_streets_alone_are_driven_along_as_if_all_were(world: World) -> None:
+    everywhere = list(views(world, LANE, 4))
+    before = 0
+    for streets in range(1, 5):
+        some = list(views(world, replace(LANE, streets=streets), 4))
+        assert before < len(some)
+        assert some == everywhere[: len(some)]
+        before = len(some)
+    assert before == len(everywhere)
+
+
+def test_streets_are_of_the_towns_to_evaluate_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, set[int | None]] = {}
+
+    def render_none(town: Town, drives: range, folder: Path) -> list[list[files.Row]]:
+        asked.setdefault(town.name, set()).update(town.visits[n].streets for n in drives)
+        return [[] for _ in drives]
+
+    monkeypatch.setattr(files, "ProcessPoolExecutor", lambda *_: ThreadPoolExecutor(1))
+    monkeypatch.setattr(files, "_render_drives", render_none)
+    output = tmp_path / "places"
+    assert run(command.main, ["--output", str(output), "--towns", "1", "--streets", "2"]) == 0
+    assert asked == {"validation": {2}, "test": {2}, "town1": {None}}
+    asked.clear()
+    files.render_evaluation(tmp_path, 0, 1, lambda *_: None, "validation", streets=3)
+    assert asked == {"validation": {3}}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--towns", "901"], "at most 900"),
+        (["--streets", "0"], "whole number"),
         (["--seed", "-1"], "--seed"),
         (["--processes", "0"], "whole number"),
         ([], "is there"),
