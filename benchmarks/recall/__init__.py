@@ -16,9 +16,9 @@ lund             bag lund_map_even is the database, lund_query_odd the queries (
                  place, stays in the denominator and can only fail, so that .93 is the most.
 toshiki_loop     of 72 grey frames of a campus loop those of even number (0, 2, ...) are the
                  database, the odd ones the 36 queries; right is within 6 m by the odometry.
-rendered         the test town of examples/places, in which nothing is trained: the database of one
-                 drive, the queries of another in other season and light; within 10 m and 45
-                 degrees of heading.
+rendered         six streets of the test town of examples/places, in which nothing is trained: the
+                 database of one drive, the queries of another in other season and light; within
+                 10 m and 45 degrees of heading.
 tower            for information only, since it is of the project's own training data: of the floors
                  that training holds back, queries (split `query`) against gallery frames; right
                  is the same floor and area.

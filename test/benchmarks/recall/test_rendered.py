@@ -21,11 +21,16 @@ def renderings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     seeds: list[int] = []
 
     def render(
-        folder: Path, seed: int, processes: int, progress: Callable[[int, int], None]
+        folder: Path,
+        seed: int,
+        processes: int,
+        progress: Callable[[int, int], None],
+        streets: int,
     ) -> dict[str, int]:
         from PIL import Image
 
         seeds.append(seed)
+        assert streets == module.STREETS
         drives = {
             "database": [(5000000, 0), (5000008, 0), (5000020, 0)],
             "queries": [(5000001, 10), (5000001, 180), (5000012, 350)],
@@ -78,7 +83,7 @@ def test_kept_places_serve_again_until_the_renderer_changes(
 def test_an_interrupted_rendering_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(folder: Path, *_: object) -> None:
+    def interrupted(folder: Path, *_: object, **__: object) -> None:
         (folder / "test").mkdir()
         raise KeyboardInterrupt
 
@@ -95,10 +100,11 @@ def test_a_folder_that_cannot_be_written_is_an_error(renderings: list[int], tmp_
     assert renderings == []
 
 
-def test_the_version_depends_on_the_renderer_and_the_seed(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("name", ["SEED", "STREETS"])
+def test_the_version_depends_on_the_renderer_the_seed_and_the_streets(
+    name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = renderer_version()
     assert before == renderer_version()
-    monkeypatch.setattr(module, "SEED", 1)
+    monkeypatch.setattr(module, name, 1)
     assert renderer_version() != before
