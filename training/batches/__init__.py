@@ -1,7 +1,7 @@
 """Batches of places: which places and images meet, and the pixels that the network sees."""
 
 from training.batches.dataset import PlaceBatch, PlaceDataset
-from training.batches.loader import make_loader, worker_death
+from training.batches.loader import make_loader, make_view_loader, worker_death
 from training.batches.pixels import normalised
 from training.batches.sampler import PlaceRequest, PlaceSampler
 from training.batches.settings import BatchSettings
@@ -15,6 +15,7 @@ __all__ = [
     "PlaceSampler",
     "Views",
     "make_loader",
+    "make_view_loader",
     "normalised",
     "worker_death",
 ]

@@ -6,16 +6,21 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from typing import TypeVar
 
 import cv2
 import torch
-from torch.utils.data import DataLoader
+from torch import Tensor
+from torch.utils.data import DataLoader, Subset
 
 from training.batches.dataset import PlaceBatch, PlaceDataset
 from training.batches.sampler import PlaceSampler
 from training.batches.settings import BatchSettings
+from training.batches.views import Views
 from training.errors import TrainingError
 from training.index import PlaceIndex
+
+T = TypeVar("T")
 
 _CUT_OFF = (ConnectionError, EOFError)
 """What torch lets through where a worker dies that it still takes for alive."""
@@ -50,6 +55,24 @@ def make_loader(
     )
 
 
+def make_view_loader(
+    views: Views, numbers: range, together: int, workers: int
+) -> DataLoader[Tensor]:
+    """Return a loader of some views in their order, [N, 3, H, W] uint8 each time.
+
+    together: N, but for the last ones. workers: as in `make_loader`.
+
+    Iterating raises TrainingError where a worker died.
+    """
+    return _Loader(
+        Subset(views, numbers),
+        batch_size=together,
+        num_workers=workers,
+        worker_init_fn=_leave_signals_to_the_parent,
+        generator=torch.Generator(),
+    )
+
+
 def worker_death(error: BaseException) -> TrainingError | None:
     """Return what to tell the user if an error says that a worker died, else None.
 
@@ -67,8 +90,8 @@ def _died(detail: str) -> TrainingError:
     )
 
 
-class _PlaceLoader(DataLoader[PlaceBatch]):
-    def __iter__(self) -> Iterator[PlaceBatch]:  # type: ignore[override]
+class _Loader(DataLoader[T]):
+    def __iter__(self) -> Iterator[T]:  # type: ignore[override]
         # OpenCV's threads do not come along into a worker, which would wait for them for ever; and
         # there is a worker for each core.
         threads = cv2.getNumThreads()
@@ -79,22 +102,29 @@ class _PlaceLoader(DataLoader[PlaceBatch]):
             raise _died("it was cut off while it sent a batch") from error
         finally:
             cv2.setNumThreads(threads)
-        return _checked(batches)
+        return _told_of_deaths(batches)
 
 
-def _checked(batches: Iterator[PlaceBatch]) -> Iterator[PlaceBatch]:
+class _PlaceLoader(_Loader[PlaceBatch]):
+    def __iter__(self) -> Iterator[PlaceBatch]:  # type: ignore[override]
+        return map(_checked, super().__iter__())
+
+
+def _checked(batch: PlaceBatch) -> PlaceBatch:
+    # Pinning makes lists of tuples.
+    undecodable = [(path, reason) for path, reason in batch.undecodable]
+    if not batch.paths:
+        path, reason = undecodable[0]
+        raise TrainingError(
+            "no image can be decoded, of a whole batch and of other places of its group"
+            f" ({len(undecodable)} tried; {path}: {reason}): is the data where the index says?"
+        )
+    return batch._replace(undecodable=undecodable)
+
+
+def _told_of_deaths(batches: Iterator[T]) -> Iterator[T]:
     try:
-        for batch in batches:
-            # Pinning makes lists of tuples.
-            undecodable = [(path, reason) for path, reason in batch.undecodable]
-            if not batch.paths:
-                path, reason = undecodable[0]
-                raise TrainingError(
-                    "no image can be decoded, of a whole batch and of other places of its group"
-                    f" ({len(undecodable)} tried; {path}: {reason}): is the data where the index"
-                    " says?"
-                )
-            yield batch._replace(undecodable=undecodable)
+        yield from batches
     except _CUT_OFF as error:
         raise _died("it was cut off while it sent a batch") from error
     except RuntimeError as error:

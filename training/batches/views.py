@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from training.batches.pixels import Augmentation
+from training.batches.pixels import Augmentation, stacked
 from training.batches.settings import BatchSettings
 from training.errors import UndecodableImageError
 from training.images import read_rgb
@@ -34,15 +34,14 @@ class Views(Dataset[Tensor]):
     def __getitem__(self, number: int) -> Tensor:
         """Return a view, [3, H, W] uint8; grey where its image cannot be decoded.
 
-        Batches have others in the place of such images, so nobody asks for what is known of it.
+        In batches others stand in for such an image, so that nobody asks what is known of it.
         """
-        height, width = self._settings.size
         try:
             rgb = read_rgb(self._index.path(number // self._settings.views))
         except UndecodableImageError:
+            height, width = self._settings.size
             return torch.full((3, height, width), 128, dtype=torch.uint8)
-        pixels = self._augmentation.view(rgb, view_seed(self._seed, number))
-        return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)
+        return stacked([self._augmentation.view(rgb, view_seed(self._seed, number))])[0]
 
 
 def view_seed(seed: int, number: int) -> int:

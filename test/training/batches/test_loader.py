@@ -19,7 +19,7 @@ from training.batches import (
     make_loader,
     worker_death,
 )
-from training.batches.loader import _checked
+from training.batches.loader import _told_of_deaths
 from training.errors import TrainingError
 from training.index import PlaceIndex
 
@@ -43,6 +43,7 @@ def assert_same(ours: list[PlaceBatch], others: list[PlaceBatch]) -> None:
     for our, other in zip(ours, others, strict=True):
         assert torch.equal(our.images, other.images)
         assert torch.equal(our.labels, other.labels)
+        assert torch.equal(our.views, other.views)
         assert (our.paths, our.undecodable) == (other.paths, other.undecodable)
 
 
@@ -164,7 +165,7 @@ def test_a_worker_that_dies_while_it_sends_is_one_line(error: Exception) -> None
         raise error
 
     with pytest.raises(TrainingError, match="a process that reads images died"):
-        list(_checked(cut_off()))
+        list(_told_of_deaths(cut_off()))
 
 
 @pytest.mark.parametrize("error", [RuntimeError("CUDA error"), ValueError("DataLoader worker")])
