@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.lib.format import open_memmap
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Subset
 
 from training.distillation.teacher import Features, Teacher
-
-_BATCH = 32
+from training.errors import TrainingError
 
 
 class Notes:
@@ -36,34 +36,46 @@ class Notes:
 
 
 def make_notes(path: Path, teacher: Teacher, views: int) -> None:
-    """Make an empty file of the size for a number of views."""
+    """Make the file for a number of views, with nothing in it yet; replaces one of that name.
+
+    Raises TrainingError where the disk has no room for all of it.
+    """
     height, width = teacher.grid
     channels, of_map = teacher.channels
-    open_memmap(
-        path, mode="w+", dtype=np.float16, shape=(views, channels + of_map * height * width)
-    )
+    shape = (views, channels + of_map * height * width)
+    try:
+        open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
+        with path.open("r+b") as file:
+            # Else a disk that gets full kills whoever writes into the mapped file.
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    except OSError as error:
+        with suppress(OSError):
+            path.unlink()
+        size = 2 * shape[0] * shape[1] / 1e9
+        raise TrainingError(
+            f"{path} cannot be written, {size:.1f} GB of what the teacher says: {error.strerror}; "
+            "make room, or use fewer distillation.views"
+        ) from error
 
 
 def write_notes(
-    path: Path,
-    teacher: Teacher,
-    views: Dataset[Tensor],
-    rows: range,
-    workers: int,
-    progress: Callable[[int], None],
-) -> None:
-    """Let a teacher look at some of the views, and write what he says into a file.
+    path: Path, teacher: Teacher, batches: Iterable[Tensor], first: int
+) -> Iterator[int]:
+    """Let a teacher look at views, and write what he says; yields their number, batch by batch.
 
-    path: that `make_notes` made; several processes may fill it, each its own rows. views: uint8
-    [3, H, W] each. workers: processes that read images. progress: told the views of each batch.
+    path: that `make_notes` made; several processes may fill it, each its own rows. batches: of the
+    views from number `first` on, [N, 3, H, W] uint8 each.
+
+    Raises TrainingError where half precision cannot hold what he says.
     """
     notes = np.load(path, mmap_mode="r+")
-    loader = DataLoader(Subset(views, rows), batch_size=_BATCH, num_workers=workers)
-    done = rows.start
-    for images in loader:
+    for images in batches:
         features = teacher(images)
-        said = torch.cat([features.embedding, features.map.flatten(1)], dim=1)
-        notes[done : done + len(images)] = said.cpu().numpy()
-        done += len(images)
-        progress(len(images))
-    notes.flush()
+        said = torch.cat([features.embedding, features.map.flatten(1)], dim=1).half().cpu()
+        if not said.isfinite().all():
+            raise TrainingError(
+                "the teacher says what half precision cannot hold: use distillation.views=0"
+            )
+        notes[first : first + len(images)] = said.numpy()
+        first += len(images)
+        yield len(images)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +14,8 @@ from torch import Tensor, nn
 
 from selavpr_core.model import SelaVPR
 from selavpr_core.model.settings import PATCH_SIZE
-from training.batches import Views
+from selavpr_core.storage.durable import publish
+from training.batches import Views, make_view_loader
 from training.distillation import (
     Cells,
     Kept,
@@ -31,7 +34,9 @@ from training.run.config import Config, DistillationConfig
 from training.run.folder import RunFolder
 from training.run.gathering import gather_batch
 from training.run.progress import progress_bar
-from training.run.ranks import lead_does
+from training.run.ranks import all_do, lead_does
+
+_TOGETHER = 32  # views that are looked at between two moments at which a run may be stopped
 
 
 def load_teacher(config: Config, device: torch.device) -> Teacher | None:
@@ -51,6 +56,11 @@ def load_teacher(config: Config, device: torch.device) -> Teacher | None:
         raise ConfigError(
             f"model.head {model.head} needs to know where patches are: with it distillation.keep "
             "must be 1"
+        )
+    if distillation.views and config.data.randaugment:
+        raise ConfigError(
+            "RandAugment moves and turns what the teacher saw before: with distillation.views "
+            "data.randaugment must be 0 (data.light changes what he saw only in colour)"
         )
     return Teacher(distillation.teacher, config.data.size, device)
 
@@ -97,32 +107,39 @@ class Distilling:
         self._notes: Notes | None = None
 
     def look_at_all(
-        self, views: Views, of: str, folder: RunFolder, fabric: Fabric, workers: int
+        self,
+        views: Views,
+        of: str,
+        folder: RunFolder,
+        fabric: Fabric,
+        workers: int,
+        pause: Callable[[], None],
     ) -> None:
         """Let the teacher look at every view, each process at its share, unless he has already.
 
-        of: what the views are of. workers: processes that read images for this one. The notes stay
-        in the folder until `forget`, so that a run that is resumed has them.
+        of: what the views are of. workers: processes that read images for this one. pause: called
+        on all processes now and then. The notes stay in the folder, for a run that is resumed.
+
+        Raises TrainingError on all processes where one of them cannot go on.
         """
         digest = hashlib.sha256(f"{self._teacher.digest} {of}".encode()).hexdigest()
         path = folder.notes(digest)
         if not lead_does(fabric, path.is_file):
-            unfinished = path.with_suffix(".part")
-            lead_does(fabric, lambda: make_notes(unfinished, self._teacher, len(views)))
-            rank, ranks = fabric.global_rank, fabric.world_size
-            rows = range(len(views) * rank // ranks, len(views) * (rank + 1) // ranks)
-            with progress_bar(
-                "teacher", len(rows), 0, unit="view", shown=fabric.is_global_zero
-            ) as bar:
-                write_notes(unfinished, self._teacher, views, rows, workers, bar.update)
-            fabric.barrier()
-            lead_does(fabric, lambda: unfinished.replace(path))
+            aside = path.with_name(f"{path.name}.part")
+            lead_does(fabric, folder.remove_notes)  # of another teacher, or unfinished
+            lead_does(fabric, lambda: make_notes(aside, self._teacher, len(views)))
+            share = math.ceil(len(views) / fabric.world_size)
+            first = share * fabric.global_rank
+            numbers = range(first, min(first + share, len(views)))
+            batches = make_view_loader(views, numbers, _TOGETHER, workers)
+            written = write_notes(aside, self._teacher, batches, first)
+            shown = fabric.is_global_zero
+            with progress_bar("the teacher looks", share, 0, unit="view", shown=shown) as bar:
+                for _ in range(math.ceil(share / _TOGETHER)):  # as often on every rank
+                    bar.update(all_do(fabric, lambda: next(written, 0)))
+                    pause()
+            lead_does(fabric, lambda: publish(aside, path))
         self._notes = Notes(path, self._teacher)
-
-    def forget(self, folder: RunFolder) -> None:
-        """Remove the notes, which are large, of a run that has ended."""
-        for path in folder.path.glob(folder.notes("*").name):
-            path.unlink()
 
     def introduction(self) -> str:
         """Return one line for the person who trains."""

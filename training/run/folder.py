@@ -39,6 +39,12 @@ class RunFolder:
         """Return the path of a teacher's notes while the run needs them; of: what they are of."""
         return self.path / f"teacher-{of[:12]}.npy"
 
+    def remove_notes(self, but: Path | None = None) -> None:
+        """Remove a teacher's notes, which are large, finished or not; but: a file that stays."""
+        for path in self.path.glob("teacher-*.npy*"):
+            if path != but:
+                path.unlink()
+
     def check(self, config: Config, resume: bool) -> None:
         """Raise TrainingError unless the folder is free, or holds the same run to be resumed."""
         if not resume:

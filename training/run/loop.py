@@ -125,7 +125,7 @@ class Loop:
 
         self._parameters = prepare_for_training(model, config.model.strategy, self._trained)
         self._frozen_digest = frozen_digest(model)
-        if not on_gpu:
+        if config.model.strategy == "full" and not on_gpu:
             attend_plainly(model)
         if on_gpu and fabric.world_size > 1:
             # Statistics of the undivided batch, like the pairs.
@@ -172,12 +172,7 @@ class Loop:
 
         Raises Stopped when a signal ended it, TrainingError for a loss that is not finite.
         """
-        trainer, position = self._config.trainer, self.position
-        if self._distilling is not None and self._settings.views:
-            workers = reading_processes(self._config.data, self._fabric)
-            views = Views(self._index, self._settings, self._config.seed)
-            of = self._index.fingerprint
-            self._distilling.look_at_all(views, of, self._folder, self._fabric, workers)
+        position = self.position
         self._journal = None
         if self._leads:
             self._journal = Journal(self._folder, position.step)
@@ -185,11 +180,9 @@ class Loop:
             self._introduce()
         try:
             with StopRequest() as stop:
-                while (
-                    not position.done
-                    and position.epoch < trainer.epochs
-                    and not self.best.exhausted(trainer.patience)
-                ):
+                if self._goes_on():
+                    self._look_at_views(stop)
+                while self._goes_on():
                     self._train_epoch(stop)
                     self._save()  # whatever happens to the validation, the epoch is not lost
                     self._end_epoch(self._validate(stop))
@@ -197,8 +190,29 @@ class Loop:
         finally:
             if self._journal is not None:
                 self._journal.close()
-        if self._distilling is not None and self._leads:
-            self._distilling.forget(self._folder)
+        if self._leads:
+            self._folder.remove_notes()
+
+    def _goes_on(self) -> bool:
+        position, trainer = self.position, self._config.trainer
+        return (
+            not position.done
+            and position.epoch < trainer.epochs
+            and not self.best.exhausted(trainer.patience)
+        )
+
+    def _look_at_views(self, stop: StopRequest) -> None:
+        """Let the teacher look at all views where their number is limited."""
+        if self._distilling is None or not self._settings.views:
+            return
+        self._distilling.look_at_all(
+            Views(self._index, self._settings, self._config.seed),
+            self._index.fingerprint,
+            self._folder,
+            self._fabric,
+            reading_processes(self._config.data, self._fabric),
+            lambda: self._leave_if(greatest(self._fabric, stop.signal)),
+        )
 
     def _introduce(self) -> None:
         position, index = self.position, self._index

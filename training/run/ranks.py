@@ -35,11 +35,29 @@ def lead_does(fabric: Fabric, action: Callable[[], T]) -> T:
     if fabric.is_global_zero:
         try:
             outcome = (action(), None)
-        except SelaVPRError as error:
+        except (SelaVPRError, OSError) as error:
             outcome = (None, str(error))
     result, failure = fabric.broadcast(outcome)
     if failure is not None:
         raise TrainingError(failure)
+    return result  # type: ignore[return-value]
+
+
+def all_do(fabric: Fabric, action: Callable[[], T]) -> T:
+    """Let every rank do something of its own, and return what came of it on this one.
+
+    Raises TrainingError on all of them where one failed: the others would wait for it for ever.
+    """
+    if fabric.world_size == 1:
+        return action()
+    result, failure = None, None
+    try:
+        result = action()
+    except SelaVPRError as error:
+        failure = str(error)
+    failures = [told for told in from_all(fabric, failure) if told is not None]
+    if failures:
+        raise TrainingError(failures[0])
     return result  # type: ignore[return-value]
 
 
