@@ -40,6 +40,10 @@ class Muon(AdamW):
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """Make one step of everything that has a gradient."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
         groups = self.param_groups
         for group in groups:
             if group["muon"]:
@@ -48,9 +52,10 @@ class Muon(AdamW):
                         self._step_matrix(matrix, group["lr"], group["weight_decay"])
         self.param_groups = [group for group in groups if not group["muon"]]
         try:
-            return super().step(closure)
+            super().step()
         finally:
             self.param_groups = groups
+        return loss
 
     def _step_matrix(self, matrix: nn.Parameter, rate: float, weight_decay: float) -> None:
         gradient = matrix.grad

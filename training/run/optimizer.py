@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import nn
 from torch.optim import Adam, AdamW, Optimizer
 
+from training.errors import ConfigError
 from training.run.config import OptimizerConfig
 from training.run.muon import Muon
 
@@ -18,6 +19,7 @@ def make_optimizer(
 
     blocks: of the backbone; Muon is for their matrices alone.
     AdamW and Muon decay matrices and kernels alone: biases and scales are no weights.
+    Raises ConfigError where Muon has nothing to do.
     """
     if config.schedule == "halving":
         return Adam(
@@ -38,4 +40,9 @@ def make_optimizer(
     ]
     if not config.muon:
         return AdamW(groups, lr=config.learning_rate, fused=fused)
+    if not matrices:
+        raise ConfigError(
+            "optimizer.muon steps the matrices of the backbone's blocks, and none of them is "
+            "trained: leave it out, or train them (model.strategy=full)"
+        )
     return Muon(matrices, groups, config.learning_rate, config.weight_decay)
