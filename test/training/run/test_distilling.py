@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from selavpr_core.errors import SelaVPRError
 from selavpr_core.model import SelaVPR
 from test.training.distillation.graphs import write_teacher
+from test.training.run.conftest import write_places
+from test.training.run.ranks import train_as_two
 from test.training.run.test_loop import after_step, configure, weights
-from test.training.test_train import run_command
+from training.batches import Views
+from training.distillation import Teacher, make_notes, write_notes
 from training.errors import ConfigError, TrainingError
+from training.index import PlaceIndex
+from training.run import distilling
 from training.run.checkpoint import read_checkpoint, write_checkpoint
 from training.run.config import Config
+from training.run.data import batch_settings
+from training.run.distilling import Distilling, Lesson
+from training.run.folder import RunFolder
 from training.run.loop import Loop
+from training.run.stopping import Stopped
 from training.run.training import train
 
 __all__ = ["configure"]
@@ -59,14 +71,14 @@ def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
 def test_a_backbone_learns_from_a_teacher(taught: Callable[..., Config]) -> None:
     config = taught("trainer.epochs=6", "distillation.weight=2", "distillation.metric_weight=0.5")
     path = train(config)
-    noted = entries(config)
-    for entry in noted:
+    curve = entries(config)
+    for entry in curve:
         parts = entry["distillation/embedding"] + entry["distillation/cells"]
         assert entry["distillation"] == pytest.approx(parts, rel=1e-5)
         total = 2 * entry["distillation"] + 0.5 * entry["float/multi_similarity"]
         assert entry["loss"] == pytest.approx(total, rel=1e-5)
-    assert noted[0]["distillation"] > 1.5  # nothing is known at first: cosines near 0
-    assert sum(entry["distillation"] for entry in noted[-4:]) / 4 < 1.0
+    assert curve[0]["distillation"] > 1.5  # nothing is known at first: cosines near 0
+    assert sum(entry["distillation"] for entry in curve[-4:]) / 4 < 1.0
     model = SelaVPR.from_pretrained(str(path))
     assert model.settings.adapter == "none"
     assert not [name for name in model.state_dict() if "layers" in name]
@@ -195,23 +207,197 @@ def test_a_checkpoint_from_before_there_were_teachers_goes_on(
     assert same(weights(train(config, resume=True)), expected)
 
 
-def test_two_processes_learn_as_one(taught: Callable[..., Config], tmp_path: Path) -> None:
-    settings = ("trainer.max_steps=2", "distillation.metric_weight=0.5")
-    one = taught(*settings, "name=one")
+VIEWS = (
+    "distillation.views=2",
+    "data.randaugment=0",
+    "data.viewpoint=0.6",
+    "data.light=0.6",
+    "optimizer.muon=true",
+)
+
+
+def noted(config: Config) -> list[Path]:
+    return sorted(config.folder.glob("teacher-*"))
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Files of notes that were begun."""
+    begun: list[Path] = []
+
+    def making(path: Path, teacher: Teacher, views: int) -> None:
+        begun.append(path)
+        make_notes(path, teacher, views)
+
+    monkeypatch.setattr(distilling, "make_notes", making)
+    return begun
+
+
+def stopped(config: Config, **options: bool) -> str:
+    """Train until SIGTERM comes; return what is told."""
+    with pytest.raises(Stopped) as stop:
+        train(config, **options)
+    assert stop.value.code == 143
+    return stop.value.message
+
+
+def terminate(_: Loop) -> None:
+    signal.raise_signal(signal.SIGTERM)
+
+
+def test_targets_are_what_the_teacher_says_of_the_views_without_their_light(
+    taught: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[Tensor, Tensor, Lesson]] = []
+    lesson = Distilling.lesson
+
+    def watched(self: Distilling, images: Tensor, views: Tensor, labels: Tensor) -> Lesson:
+        seen.append((images, views, lesson(self, images, views, labels)))
+        return seen[-1][2]
+
+    monkeypatch.setattr(Distilling, "lesson", watched)
+    config = taught(*VIEWS, "trainer.max_steps=1")
+    train(config)
+    ((images, numbers, given),) = seen
+    index = PlaceIndex.load(config.data.index, config.data.roots)
+    views = Views(index, batch_settings(config.data, 2), config.seed)
+    clean = torch.stack([views[number] for number in numbers.tolist()])
+    assert config.distillation is not None
+    teacher = Teacher(config.distillation.teacher, config.data.size, torch.device("cpu"))
+
+    def targets(pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Centred by their own mean, which is all that has been seen in the first step."""
+        said = teacher(pictures)
+        cells = said.map.flatten(2).transpose(1, 2)
+        embedding = said.embedding - said.embedding.mean(dim=0)
+        return normalize(embedding, dim=-1), normalize(cells - cells.mean(dim=(0, 1)), dim=-1)
+
+    for ours, expected, lit in zip(given.targets, targets(clean), targets(images), strict=True):
+        torch.testing.assert_close(ours, expected, rtol=0, atol=0.02)
+        assert (ours - lit).abs().max() > 0.2
+
+
+def test_a_run_with_notes_goes_on_bit_for_bit_and_asks_the_teacher_once(
+    taught: Callable[..., Config], monkeypatch: pytest.MonkeyPatch, looks: list[Path]
+) -> None:
+    overrides = (*VIEWS, "trainer.epochs=2", "distillation.keep=0.5")
+    unbroken, broken = (taught(f"name={name}", *overrides) for name in ("unbroken", "broken"))
+    expected = weights(train(unbroken))
+    assert not noted(unbroken)
+    for step in (2, 5):  # in either epoch
+        with monkeypatch.context() as patch:
+            after_step(patch, step, terminate)
+            stopped(broken, resume=step > 2)
+        assert [path.suffix for path in noted(broken)] == [".npy"]
+    assert same(weights(train(broken, resume=True)), expected)
+    assert entries(broken) == entries(unbroken)
+    assert len(looks) == 2
+    assert not noted(broken)
+    train(broken, resume=True)  # it has ended: there is nothing to look at
+    assert len(looks) == 2
+
+
+def test_a_run_that_is_stopped_while_the_teacher_looks_begins_again(
+    taught: Callable[..., Config], monkeypatch: pytest.MonkeyPatch, looks: list[Path]
+) -> None:
+    def interrupted(*arguments: Any) -> Iterator[int]:
+        for views in write_notes(*arguments):
+            signal.raise_signal(signal.SIGTERM)
+            yield views
+
+    overrides = (*VIEWS, "trainer.max_steps=2")
+    broken = taught("name=broken", *overrides)
+    with monkeypatch.context() as patch:
+        patch.setattr(distilling, "write_notes", interrupted)
+        assert "SIGTERM: saved at step 0" in stopped(broken)
+    assert [path.suffix for path in noted(broken)] == [".part"]
+    result = weights(train(broken, resume=True))
+    assert looks == [looks[0]] * 2
+    assert not noted(broken)
+    assert same(result, weights(train(taught("name=unbroken", *overrides))))
+
+
+@pytest.mark.parametrize("other", ["teacher", "index"])
+def test_notes_of_another_teacher_or_index_are_not_used(
+    taught: Callable[..., Config],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    looks: list[Path],
+    other: str,
+) -> None:
+    config = taught(*VIEWS, "trainer.epochs=1")
+    after_step(monkeypatch, 1, terminate)
+    stopped(config)
+    (notes,) = noted(config)
+    # Killed before the first checkpoint, a run has nothing but them.
+    (config.folder / "last.ckpt").unlink()
+    stopped(config, resume=True)
+    assert len(looks) == 1
+    (config.folder / "last.ckpt").unlink()
+    if other == "teacher":
+        path = write_teacher(tmp_path / "other.onnx", seed=1)
+        changed = taught(*VIEWS, "trainer.epochs=1", f"distillation.teacher={path}")
+    else:
+        path = write_places(tmp_path / "other", places=12)
+        changed = taught(*VIEWS, "trainer.epochs=1", f"data.index={path}")
+    stopped(changed, resume=True)
+    assert len(looks) == 2
+    assert len(noted(changed)) == 1
+    assert noted(changed) != [notes]
+
+
+def test_randaugment_would_not_show_what_the_teacher_saw(taught: Callable[..., Config]) -> None:
+    config = taught(*VIEWS, "data.randaugment=1")
+    with pytest.raises(ConfigError, match=r"with distillation\.views data\.randaugment must be 0"):
+        train(config)
+    assert not config.folder.exists()
+
+
+def test_muon_without_a_matrix_to_step_is_a_mistake(configure: Callable[..., Config]) -> None:
+    config = configure("optimizer.schedule=cosine", "optimizer.muon=true")
+    with pytest.raises(ConfigError, match=r"none of them is trained: leave it out, or train them"):
+        train(config)
+    assert not config.folder.exists()
+
+
+def test_two_processes_look_and_learn_as_one(
+    taught: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RunFolder, "remove_notes", lambda *_: None)
+    settings = (*VIEWS, "trainer.max_steps=2", "distillation.metric_weight=0.5")
+    one, two = (taught(*settings, f"name={name}") for name in ("one", "two"))
     train(one)
     path = tmp_path / "two.yaml"
-    path.write_text(taught(*settings, "name=two", "trainer.devices=2").to_yaml())
-    done = run_command(str(tmp_path), *("--config", str(path)), module="test.training.run.ranks")
-    assert done.returncode == 0, done.stderr
-    two = one.folder.parent / "two"
-    curves = [
-        [
-            json.loads(x)["distillation"]
-            for x in (folder / "metrics.jsonl").read_text().splitlines()
-            if '"loss"' in x
-        ]
-        for folder in (one.folder, two)
-    ]
+    path.write_text(two.to_yaml())
+    ended = train_as_two(tmp_path, ["--config", str(path)])
+    assert [code for code, _ in ended] == [0, 0], ended
+    assert "2 x cpu" in ended[0][1]
+    notes = [np.load(noted(config)[0]) for config in (one, two)]
+    assert notes[0].any()
+    assert np.array_equal(*notes)
+    curves = [[entry["distillation"] for entry in entries(config)] for config in (one, two)]
     assert curves[1] == pytest.approx(curves[0], rel=1e-3)
     states = [torch.load(tmp_path / f"{rank}.pt")["state"] for rank in range(2)]
     assert same(*states)
+
+
+def test_all_processes_end_where_one_cannot_look_on(
+    taught: Callable[..., Config], tmp_path: Path
+) -> None:
+    def failing(*arguments: Any) -> Iterator[int]:
+        yield from islice(write_notes(*arguments), 1)
+        raise TrainingError("no more of this")
+
+    def prepare(rank: int) -> None:
+        if rank == 1:
+            distilling.write_notes = failing  # type: ignore[assignment]
+
+    config = taught(*VIEWS)
+    path = tmp_path / "two.yaml"
+    path.write_text(config.to_yaml())
+    (code, told), (helper_code, helper_told) = train_as_two(
+        tmp_path, ["--config", str(path)], prepare
+    )
+    assert (code, told.splitlines()[-1]) == (2, "error: no more of this"), told
+    assert (helper_code, helper_told) == (0, "")
+    assert [path.suffix for path in noted(config)] == [".part"]
