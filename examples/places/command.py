@@ -50,6 +50,7 @@ def main(arguments: Sequence[str]) -> None:
                     progress,
                     towns=options.towns,
                     streets=options.streets,
+                    training_streets=options.training_streets,
                 )
             made.replace(output)  # complete or not there
     except OSError as error:
@@ -73,6 +74,10 @@ def _parser() -> Parser:
     parser.add_argument(
         "--towns", type=_towns, default=TOWNS, metavar="N",
         help=f"towns to train in; default: {TOWNS}",
+    )  # fmt: skip
+    parser.add_argument(
+        "--training-streets", type=positive_integer, metavar="N",
+        help="streets to train in: the first N of each town; default: all",
     )  # fmt: skip
     parser.add_argument(
         "--streets", type=positive_integer, metavar="N",

@@ -39,15 +39,17 @@ def render_places(
     progress: Progress,
     towns: int = TOWNS,
     streets: int | None = None,
+    training_streets: int | None = None,
 ) -> dict[str, int]:
     """Render everything into a folder that is there, and return how many pictures are in what.
 
     train.csv and train/ are `towns` towns to train in; validation/ and test/ are a town each, with
-    a database and queries. streets: of those two towns only the first so many, with the very same
-    pictures; None for all. `progress` is told the drives done, and all of them.
+    a database and queries. streets, training_streets: only along the first so many of a town to
+    evaluate or to train in, with the very same pictures; None for all. `progress` is told the
+    drives done, and all of them.
     """
     evaluated = [_along(evaluation_town(seed, which), streets) for which in EVALUATIONS]
-    trained = training_towns(seed, towns)
+    trained = [_along(town, training_streets) for town in training_towns(seed, towns)]
     # The largest first.
     jobs = [*_drives(evaluated), *((town, range(len(town.visits))) for town in trained)]
     rows = _render(jobs, folder, processes, progress)

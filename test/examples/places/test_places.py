@@ -200,7 +200,7 @@ def test_some_streets_alone_are_driven_along_as_if_all_were(world: World) -> Non
     assert before == len(everywhere)
 
 
-def test_streets_are_of_the_towns_to_evaluate_in(
+def test_streets_to_train_and_to_evaluate_in_are_asked_for_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: dict[str, set[int | None]] = {}
@@ -214,6 +214,10 @@ def test_streets_are_of_the_towns_to_evaluate_in(
     output = tmp_path / "places"
     assert run(command.main, ["--output", str(output), "--towns", "1", "--streets", "2"]) == 0
     assert asked == {"validation": {2}, "test": {2}, "town1": {None}}
+    asked.clear()
+    wanted = ("--towns", "2", "--training-streets", "3")
+    assert run(command.main, ["--output", str(tmp_path / "more"), *wanted]) == 0
+    assert asked == {"validation": {None}, "test": {None}, "town1": {3}, "town2": {3}}
     asked.clear()
     files.render_evaluation(tmp_path, 0, 1, lambda *_: None, "validation", streets=3)
     assert asked == {"validation": {3}}
