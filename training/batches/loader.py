@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 import cv2
@@ -56,7 +56,7 @@ def make_loader(
 
 
 def make_view_loader(
-    views: Views, numbers: range, together: int, workers: int
+    views: Views, numbers: Sequence[int], together: int, workers: int
 ) -> DataLoader[Tensor]:
     """Return a loader of some views in their order, [N, 3, H, W] uint8 each time.
 

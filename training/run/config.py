@@ -77,6 +77,8 @@ class ModelConfig(_Section):
         weights or of an earlier run, or "random".
     layer_scale: what the blocks' LayerScale starts at in a random backbone; null is timm's 1e-5,
         with which a block that is not tuned does nearly nothing.
+    head_images: images by which the last layer of the trained heads is centred and whitened before
+        the first step, for head "gem"; 0 for random layers, as published.
     input_size: (height, width) in pixels at inference; null is the preset's.
     """
 
@@ -88,6 +90,7 @@ class ModelConfig(_Section):
     init: str | None = None
     backbone: str = "dinov2"
     layer_scale: Annotated[float | None, Field(gt=0)] = None
+    head_images: Annotated[int, Field(ge=0)] = 0
     input_size: ImageSize | None = None
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from selavpr_core.model import SelaVPR
-from training.batches import PlaceBatch, Views, normalised
+from training.batches import PlaceBatch, Views, make_view_loader, normalised
 from training.distillation import Teacher
 from training.errors import TrainingError
 from training.evaluation.evaluation_set import EvaluationSet
@@ -36,6 +36,7 @@ from training.run.distilling import Distilling
 from training.run.early_stopping import BestEpoch
 from training.run.folder import RunFolder
 from training.run.hardware import chosen_precision
+from training.run.head_start import start_heads
 from training.run.journal import Journal, Undecodable
 from training.run.kernels import attend_plainly
 from training.run.network import trained_branches
@@ -50,6 +51,7 @@ from training.strategies import prepare_for_training, set_training_mode
 
 # On a GPU reading a loss waits for the step: steps between two readings.
 _READ_EVERY = 10
+_HEAD_BATCH = 16  # images at once by which heads are set
 
 
 @dataclass
@@ -181,6 +183,7 @@ class Loop:
         try:
             with StopRequest() as stop:
                 if self._goes_on():
+                    self._start_heads()
                     self._look_at_views(stop)
                 while self._goes_on():
                     self._train_epoch(stop)
@@ -200,6 +203,22 @@ class Loop:
             and position.epoch < trainer.epochs
             and not self.best.exhausted(trainer.patience)
         )
+
+    def _start_heads(self) -> None:
+        """Set the trained heads by what the network makes of some images, where that is wanted."""
+        count = min(self._config.model.head_images, self._index.images)
+        if not count or self.position.step:
+            return
+        _seed(self._config.seed, 0, 0)
+        views = Views(self._index, replace(self._settings, views=1), self._config.seed)
+        numbers = torch.randperm(len(views))[:count].tolist()
+        workers = reading_processes(self._config.data, self._fabric)
+        images = make_view_loader(views, numbers, _HEAD_BATCH, workers)
+        # By every rank, of the same images, as long as all of them compute alike.
+        start_heads(self._model, self._trained, images, self._fabric.device)
+        for name in self._trained:
+            for tensor in self._model.get_submodule(f"{name}_branch.head").state_dict().values():
+                tensor.copy_(self._fabric.broadcast(tensor))
 
     def _look_at_views(self, stop: StopRequest) -> None:
         """Let the teacher look at all views where their number is limited."""
