@@ -20,9 +20,11 @@ from examples.demo.errors import CommandFailedError, DemoError
 from examples.demo.halves import split
 from examples.demo.topics import Topics
 from selavpr_core.errors import SelaVPRError
+from selavpr_core.weights import shipped
 from selavpr_ros.cli.options import Parser
 
-DEFAULT_WEIGHTS = "tiny"
+# A checkout may lack the weights that come along.
+DEFAULT_WEIGHTS = shipped.NAME if shipped.FILE.is_file() else "random:tiny"
 # What untrained weights call similar says nothing, and is about the same for all places.
 UNTRAINED_THRESHOLD = 0.0
 FRAMES = 200
@@ -59,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "--weights", default=DEFAULT_WEIGHTS, metavar="WEIGHTS",
-        help=f"as of selavpr build-map; default: {DEFAULT_WEIGHTS}, which comes with selavpr_ros",
+        help=f"as of selavpr build-map; default: {DEFAULT_WEIGHTS}",
     )  # fmt: skip
     parser.add_argument(
         "--frames", type=int, default=FRAMES, metavar="N",

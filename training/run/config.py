@@ -73,8 +73,9 @@ class ModelConfig(_Section):
     init: weights to start from: a file of an earlier run, those that come with selavpr_ros
         ("tiny"), or published ones ("base", "large", ...).
         A hash branch that they lack starts with copies of the float branch's adapters.
-    backbone: without `init`: "dinov2" (fetched once from the Hugging Face hub), a file of DINOv2
-        weights or of an earlier run, or "random".
+    backbone: without `init`: "dinov2" (fetched once from the Hugging Face hub), "tiny" (that of the
+        weights that come with selavpr_ros), a file of DINOv2 weights or of an earlier run, or
+        "random".
     layer_scale: what the blocks' LayerScale starts at in a random backbone; null is timm's 1e-5,
         with which a block that is not tuned does nearly nothing.
     head_images: images by which the last layer of the trained heads is centred and whitened before

@@ -12,7 +12,7 @@ from timm.layers import LayerScale
 
 from selavpr_core.model import ModelSettings, SelaVPR
 from selavpr_core.model.settings import BRANCHES
-from selavpr_core.weights import hub, load_backbone, load_model
+from selavpr_core.weights import hub, load_backbone, load_model, shipped
 from training.errors import ConfigError
 from training.run.config import ModelConfig
 from training.strategies import build_model, copy_float_adapters
@@ -98,6 +98,8 @@ def _fill_backbone(model: SelaVPR, config: ModelConfig) -> None:
                 "model.backbone=FILE, or model.backbone=random for a test"
             )
         load_backbone(model, hub.fetch_backbone(preset))
+    elif backbone == shipped.NAME:
+        load_backbone(model, shipped.shipped_file())
     else:
         load_backbone(model, Path(backbone).expanduser())
 
