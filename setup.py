@@ -83,6 +83,7 @@ setup(
         "train": [
             "jinja2",
             "lightning>=2.4",
+            "onnx>=1.15",
             "onnxruntime>=1.17",
             "pillow>=9.4",
             "pyarrow>=14",

@@ -1,4 +1,4 @@
-"""A network to compare with: an ONNX file as training takes for a teacher, by its embedding."""
+"""A network to compare with: an ONNX file as training takes for a teacher, by its mean map."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ class Squashing(NamedTuple):
 class Baseline:
     """Describes images by an ONNX file, with the attributes that evaluation asks a describer for.
 
-    file: what `training.distillation` takes for a teacher. Raises EvaluationError where there is
+    file: what `training.distillation` takes for a teacher, with an output "map", whose mean over
+    its cells describes an image. Raises EvaluationError where there is
     none, ConfigError for another, and where onnxruntime is not installed.
     """
 
@@ -49,8 +50,8 @@ class Baseline:
         if not file.is_file():
             raise EvaluationError(f"no baseline {file}: give --baseline an ONNX file")
         self.preprocessing = Squashing()
-        self._network = Teacher(file, self.preprocessing.size, torch.device(self.device))
-        self.descriptor_dim = self._network.channels[0]
+        self._network = Teacher(file, "map", self.preprocessing.size, torch.device(self.device))
+        self.descriptor_dim = self._network.channels
         self.fingerprint = self._network.digest
         self.source = str(file)
 
@@ -66,5 +67,5 @@ class Baseline:
             yield self._described(batch)
 
     def _described(self, batch: list[NDArray[np.uint8]]) -> Description:
-        embeddings = self._network(torch.from_numpy(np.stack(batch))).embedding
-        return Description(None, torch.nn.functional.normalize(embeddings).numpy())
+        means = self._network(torch.from_numpy(np.stack(batch))).mean(dim=(2, 3))
+        return Description(None, torch.nn.functional.normalize(means).numpy())

@@ -3,17 +3,15 @@
 from training.distillation.cells import Cells, Kept, cell_means
 from training.distillation.loss import distillation_losses
 from training.distillation.notes import Notes, make_notes, write_notes
-from training.distillation.student import Prediction, Student
-from training.distillation.targets import RunningMean
-from training.distillation.teacher import Features, Teacher
+from training.distillation.student import Student
+from training.distillation.targets import HalfWhitening
+from training.distillation.teacher import Teacher
 
 __all__ = [
     "Cells",
-    "Features",
+    "HalfWhitening",
     "Kept",
     "Notes",
-    "Prediction",
-    "RunningMean",
     "Student",
     "Teacher",
     "cell_means",

@@ -8,10 +8,10 @@ from torch.nn import functional
 
 
 def distillation_losses(predicted: Tensor, target: Tensor) -> Tensor:
-    """Return 1 - cosine of each image, [B] float32; of several vectors an image, their mean.
+    """Return 1 - cosine, the mean over an image's M vectors: [B] float32.
 
-    predicted, target: [B, ..., C]. Half precision is computed in float32.
+    predicted, target: [B, M, C]. Half precision is computed in float32.
     """
     with torch.autocast(predicted.device.type, enabled=False):
         cosines = functional.cosine_similarity(predicted.float(), target.float(), dim=-1)
-        return 1 - cosines.flatten(1).mean(dim=1) if cosines.ndim > 1 else 1 - cosines
+        return 1 - cosines.mean(dim=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -12,14 +13,14 @@ import torch
 from numpy.lib.format import open_memmap
 from torch import Tensor
 
-from training.distillation.teacher import Features, Teacher
+from training.distillation.teacher import Teacher
 from training.errors import TrainingError
 
 
 class Notes:
-    """A file of a teacher's features in half precision, a row for each view.
+    """A file of a teacher's maps in half precision, one for each view.
 
-    float16 [N, C + C' * h * w]: the embedding, then the map. Read where it lies.
+    float16 [N, C, h, w]. Read where it lies.
     """
 
     def __init__(self, path: Path, teacher: Teacher) -> None:
@@ -27,12 +28,9 @@ class Notes:
         self._rows = np.load(path, mmap_mode="r")
         self._teacher = teacher
 
-    def features(self, views: Tensor) -> Features:
-        """Return what the teacher said of views, [B] int64; on his device, in float32."""
-        rows = torch.from_numpy(self._rows[views.numpy()]).to(self._teacher.device).float()
-        channels, of_map = self._teacher.channels
-        maps = rows[:, channels:].unflatten(1, (of_map, *self._teacher.grid))
-        return Features(rows[:, :channels], maps)
+    def maps(self, views: Tensor) -> Tensor:
+        """Return what the teacher said of views, [B] int64: [B, C, h, w] float32 on his device."""
+        return torch.from_numpy(self._rows[views.numpy()]).to(self._teacher.device).float()
 
 
 def make_notes(path: Path, teacher: Teacher, views: int) -> None:
@@ -40,9 +38,7 @@ def make_notes(path: Path, teacher: Teacher, views: int) -> None:
 
     Raises TrainingError where the disk has no room for all of it.
     """
-    height, width = teacher.grid
-    channels, of_map = teacher.channels
-    shape = (views, channels + of_map * height * width)
+    shape = (views, teacher.channels, *teacher.grid)
     try:
         open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
         with path.open("r+b") as file:
@@ -51,7 +47,7 @@ def make_notes(path: Path, teacher: Teacher, views: int) -> None:
     except OSError as error:
         with suppress(OSError):
             path.unlink()
-        size = 2 * shape[0] * shape[1] / 1e9
+        size = 2 * math.prod(shape) / 1e9
         raise TrainingError(
             f"{path} cannot be written, {size:.1f} GB of what the teacher says: {error.strerror}; "
             "make room, or use fewer distillation.views"
@@ -70,8 +66,7 @@ def write_notes(
     """
     notes = np.load(path, mmap_mode="r+")
     for images in batches:
-        features = teacher(images)
-        said = torch.cat([features.embedding, features.map.flatten(1)], dim=1).half().cpu()
+        said = teacher(images).half().cpu()
         if not said.isfinite().all():
             raise TrainingError(
                 "the teacher says what half precision cannot hold: use distillation.views=0"

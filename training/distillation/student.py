@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,36 +12,23 @@ from selavpr_core.model.settings import PATCH_SIZE
 from training.distillation.cells import cell_means
 
 
-class Prediction(NamedTuple):
-    """Of a teacher's embeddings [B, C] and of M cells of his maps [B, M, C], float32."""
-
-    embedding: Tensor
-    cells: Tensor
-
-
 class Student(nn.Module):
-    """A network without adapters, and the two linear layers that predict a teacher's features.
+    """A network without adapters, and the linear layer that predicts a teacher's map.
 
-    The layers see the backbone's normed patches: their mean over a cell, and over the image. They
-    are trained with the network and belong to the run alone.
+    The layer sees the backbone's normed patches, their mean over a cell of the map. It is trained
+    with the network and belongs to the run alone.
     """
 
-    def __init__(self, network: SelaVPR, channels: tuple[int, int]) -> None:
-        """channels: of the teacher's embedding and of his map."""
+    def __init__(self, network: SelaVPR, channels: int) -> None:
+        """channels: of the teacher's map."""
         super().__init__()
         self.network = network
-        width = network.settings.embed_dim
-        self.layers = nn.ModuleDict(
-            {
-                name: nn.Linear(width, count)
-                for name, count in zip(Prediction._fields, channels, strict=True)
-            }
-        )
+        self.layer = nn.Linear(network.settings.embed_dim, channels)
 
     def forward(
         self, images: Tensor, branches: Sequence[str], patches: Tensor | None, inside: Tensor
-    ) -> tuple[Output, Prediction]:
-        """Describe images, and predict what the teacher says of them.
+    ) -> tuple[Output, Tensor]:
+        """Describe images, and predict what the teacher says of M cells: [B, M, C] float32.
 
         images: [B, 3, H, W], normalised RGB. branches: to compute; `codes` of the output is None.
         patches: [B, K] int64, those that go through the blocks; None for all. inside: [B, M, K]
@@ -59,12 +45,7 @@ class Student(nn.Module):
         )
         # In half precision, targets that differ little would be one.
         with torch.autocast(images.device.type, enabled=False):
-            features = normed[:, 1:].float()
-            prediction = Prediction(
-                self.layers["embedding"](features.mean(dim=1)),
-                self.layers["cells"](cell_means(features, inside)),
-            )
-        return output, prediction
+            return output, self.layer(cell_means(normed[:, 1:].float(), inside))
 
     def _described(self, normed: Tensor, branches: Sequence[str], grid: tuple[int, int]) -> Output:
         heads = {

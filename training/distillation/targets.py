@@ -1,4 +1,4 @@
-"""What a student is to predict: a teacher's features, centred."""
+"""What a student is to predict: a teacher's features, centred and half whitened."""
 
 from __future__ import annotations
 
@@ -6,31 +6,38 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# Of a batch in the mean, once enough have been seen.
-_LEAST_SHARE = 0.01
+# Full whitening (1) would make noise of the weakest directions as long as what tells places apart.
+_WHITENING = 0.5
+_LEAST_SHARE = 1e-2  # of the longest direction's deviation: shorter ones were not seen
 
 
-class RunningMean(nn.Module):
-    """The mean of each channel over what has been seen so far; the last hundred batches, about.
+class HalfWhitening(nn.Module):
+    """Features less their mean, each principal direction divided by the root of its deviation.
 
-    Features after a ReLU all point the same way: without their mean, what tells images apart is a
-    small part of a cosine.
+    Features after a ReLU all point the same way, and differ most in what places have in common:
+    a plain cosine hardly sees what tells them apart.
     """
 
     mean: Tensor
-    batches: Tensor
+    matrix: Tensor
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(channels))
-        self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("matrix", torch.eye(channels))
 
-    def update(self, rows: Tensor) -> None:
-        """Take a batch into account: [N, C] float32."""
-        self.batches += 1
-        share = max(1.0 / int(self.batches), _LEAST_SHARE)
-        self.mean.lerp_(rows.mean(dim=0), share)
+    def fit(self, rows: Tensor) -> None:
+        """Take mean and directions from features, [N, C] float32."""
+        mean = rows.mean(dim=0, dtype=torch.float64)
+        centred = rows - mean.float()
+        covariance = (centred.T @ centred).double() / len(rows)
+        variances, directions = torch.linalg.eigh(covariance)
+        deviations = variances.clamp(min=0).sqrt()
+        weights = deviations.clamp(min=torch.finfo(torch.float64).tiny) ** -_WHITENING
+        weights[deviations < _LEAST_SHARE * deviations[-1]] = 0
+        self.mean.copy_(mean)
+        self.matrix.copy_(directions * weights @ directions.T)
 
-    def centred(self, vectors: Tensor) -> Tensor:
-        """Return [..., C] less the mean, each vector of length 1."""
-        return functional.normalize(vectors - self.mean, dim=-1)
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Return [..., C] float32 whitened, each vector of length 1."""
+        return functional.normalize((vectors - self.mean) @ self.matrix, dim=-1)

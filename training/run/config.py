@@ -78,6 +78,7 @@ class ModelConfig(_Section):
         "random".
     layer_scale: what the blocks' LayerScale starts at in a random backbone; null is timm's 1e-5,
         with which a block that is not tuned does nearly nothing.
+    local_start: whether the heads of a random backbone begin by looking at neighbouring patches.
     head_images: images by which the last layer of the trained heads is centred and whitened before
         the first step, for head "gem"; 0 for random layers, as published.
     input_size: (height, width) in pixels at inference; null is the preset's.
@@ -91,6 +92,7 @@ class ModelConfig(_Section):
     init: str | None = None
     backbone: str = "dinov2"
     layer_scale: Annotated[float | None, Field(gt=0)] = None
+    local_start: bool = False
     head_images: Annotated[int, Field(ge=0)] = 0
     input_size: ImageSize | None = None
 
@@ -142,9 +144,7 @@ class OptimizerConfig(_Section):
 
     schedule: "halving": Adam, whose learning rate is halved every `halve_every` epochs; or
         "cosine": AdamW, whose learning rate falls to zero along half a cosine, over all epochs.
-    muon: with "cosine", the matrices of the backbone's blocks are stepped by Muon instead, where a
-        backbone is trained from random weights.
-    weight_decay: of Adam; or of AdamW and Muon, decoupled, and of matrices and kernels alone.
+    weight_decay: of Adam; or of AdamW, decoupled, and of matrices and kernels alone.
     warmup: first steps, in which the learning rate rises from zero.
     clip: greatest length of the gradient of all that is trained; null for any.
     """
@@ -152,23 +152,17 @@ class OptimizerConfig(_Section):
     learning_rate: Annotated[float, Field(gt=0)] = 4e-4
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     schedule: Literal["halving", "cosine"] = "halving"
-    muon: bool = False
     halve_every: Positive = 3
     warmup: Annotated[int, Field(ge=0)] = 0
     clip: Annotated[float | None, Field(gt=0)] = None
-
-    @model_validator(mode="after")
-    def _muon_has_a_schedule(self) -> OptimizerConfig:
-        if self.muon and self.schedule != "cosine":
-            raise ValueError('muon needs schedule "cosine"')
-        return self
 
 
 class DistillationConfig(_Section):
     """A teacher whose features the backbone learns to predict (model.strategy full).
 
-    teacher: ONNX file: image N x 3 x H x W of `data.size`, RGB in [-1, 1], to "embedding" N x C
-        and "map" N x C x h x w.
+    teacher: ONNX file that takes an image N x 3 x H x W, RGB in [-1, 1].
+    map: name of a tensor N x C x h x w in it, an output or one between its layers.
+    size: (height, width) in pixels that he sees images in; null is `data.size`.
     weight: of the distillation loss. metric_weight: of the branches' own loss.
     views: the teacher looks at so many views of each image before the training, which then sees
         no others, but each in a new light every time; 0: he looks at every batch as it is.
@@ -177,6 +171,8 @@ class DistillationConfig(_Section):
     """
 
     teacher: Annotated[FilePath, Field(json_schema_extra={FREE_ON_RESUME: True})]
+    map: str
+    size: Annotated[tuple[Positive, Positive], Field(strict=False)] | None = None
     weight: Annotated[float, Field(ge=0)] = 1.0
     metric_weight: Annotated[float, Field(ge=0)] = 0.0
     views: Annotated[int, Field(ge=0)] = 0

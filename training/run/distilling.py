@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from lightning.fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 
 from selavpr_core.model import SelaVPR
 from selavpr_core.model.settings import PATCH_SIZE
@@ -18,10 +18,9 @@ from selavpr_core.storage.durable import publish
 from training.batches import Views, make_view_loader
 from training.distillation import (
     Cells,
+    HalfWhitening,
     Kept,
     Notes,
-    Prediction,
-    RunningMean,
     Student,
     Teacher,
     distillation_losses,
@@ -62,17 +61,18 @@ def load_teacher(config: Config, device: torch.device) -> Teacher | None:
             "RandAugment moves and turns what the teacher saw before: with distillation.views "
             "data.randaugment must be 0 (data.light changes what he saw only in colour)"
         )
-    return Teacher(distillation.teacher, config.data.size, device)
+    size = distillation.size or config.data.size
+    return Teacher(distillation.teacher, distillation.map, size, device)
 
 
 class Lesson(NamedTuple):
     """What a batch of B images is to learn: the targets of the cells that are looked at.
 
-    targets: [B, C] and [B, M, C], centred and of length 1. patches: those that go through the
-    blocks, [B, K], None for all. inside: [B, M, K] bool, which of them lie in which cell.
+    targets: [B, M, C], half whitened and of length 1. patches: those that go through the blocks,
+    [B, K], None for all. inside: [B, M, K] bool, which of them lie in which cell.
     """
 
-    targets: Prediction
+    targets: Tensor
     patches: Tensor | None
     inside: Tensor
 
@@ -91,20 +91,22 @@ class Distilling:
         size: tuple[int, int],
         seed: int,
     ) -> None:
-        """size: (height, width) in pixels of training images. seed: of the layers' weights."""
+        """size: (height, width) in pixels of training images. seed: of the layer's weights."""
         self._config = config
         self._teacher = teacher
         self._cells = Cells((size[0] // PATCH_SIZE, size[1] // PATCH_SIZE), teacher.grid)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.student = Student(network, teacher.channels)
-        self._means = nn.ModuleDict(
-            {
-                name: RunningMean(channels)
-                for name, channels in zip(Prediction._fields, teacher.channels, strict=True)
-            }
-        ).to(teacher.device)
+        self._whitening = HalfWhitening(teacher.channels).to(teacher.device)
         self._notes: Notes | None = None
+
+    def fit_targets(self, views: Iterable[Tensor], fabric: Fabric) -> None:
+        """Find by some views, [N, 3, H, W] uint8 each, in which directions features differ."""
+        maps = [self._teacher(images).flatten(2).transpose(1, 2).flatten(0, 1) for images in views]
+        self._whitening.fit(torch.cat(maps))
+        for tensor in self._whitening.state_dict().values():
+            tensor.copy_(fabric.broadcast(tensor))
 
     def look_at_all(
         self,
@@ -147,57 +149,39 @@ class Distilling:
         patches = self._cells.draw(1, self._config.keep).patches.shape[1]
         return (
             f"learns from {self._config.teacher}: {height} x {width} cells of "
-            f"{self._teacher.channels[1]:,} channels; {patches} patches of an image are looked at"
+            f"{self._teacher.channels:,} channels; {patches} patches of an image are looked at"
         )
 
-    def lesson(self, images: Tensor, views: Tensor, labels: Tensor) -> Lesson:
+    def lesson(self, images: Tensor, views: Tensor) -> Lesson:
         """Let the teacher look at a batch [B, 3, H, W] uint8; draws from torch's CPU generator.
 
         views: [B], looked up where he has looked at them before.
-        What has been seen of all processes' images goes into the means that targets are less of.
         """
-        features = self._teacher(images) if self._notes is None else self._notes.features(views)
-        maps = features.map.flatten(2)
-        for name, rows in (("embedding", features.embedding), ("cells", maps.mean(dim=2))):
-            gathered, _ = gather_batch(rows, labels)
-            self._mean(name).update(gathered)
+        maps = self._teacher(images) if self._notes is None else self._notes.maps(views)
         kept = self._on(images.device, self._cells.draw(len(images), self._config.keep))
-        cells = maps.gather(2, kept.cells[:, None].expand(-1, maps.shape[1], -1))
-        targets = Prediction(
-            self._mean("embedding").centred(features.embedding),
-            self._mean("cells").centred(cells.transpose(1, 2)),
-        )
+        cells = maps.flatten(2).gather(2, kept.cells[:, None].expand(-1, maps.shape[1], -1))
+        targets = self._whitening(cells.transpose(1, 2))
         return Lesson(targets, None if self._config.keep == 1 else kept.patches, kept.inside)
 
     def terms(
-        self, lesson: Lesson, prediction: Prediction, metric: LossTerms, labels: Tensor
+        self, lesson: Lesson, prediction: Tensor, metric: LossTerms, labels: Tensor
     ) -> LossTerms:
         """Return the losses together; that of the branches is the same on all processes already.
 
-        labels: [B] of this process.
+        prediction: [B, M, C]. labels: [B] of this process.
         """
-        losses = [
-            distillation_losses(predicted, target)
-            for predicted, target in zip(prediction, lesson.targets, strict=True)
-        ]
-        gathered, _ = gather_batch(torch.stack(losses, dim=1), labels)
-        of_embedding, of_cells = gathered.mean(dim=0)
-        distillation = of_embedding + of_cells
-        parts = {
-            "distillation": distillation.detach(),
-            "distillation/embedding": of_embedding.detach(),
-            "distillation/cells": of_cells.detach(),
-        }
+        losses, _ = gather_batch(distillation_losses(prediction, lesson.targets)[:, None], labels)
+        distillation = losses.mean()
         config = self._config
         total = config.weight * distillation + config.metric_weight * metric.total
-        return LossTerms(total, {**parts, **metric.parts})
+        return LossTerms(total, {"distillation": distillation.detach(), **metric.parts})
 
     def state(self) -> dict[str, Any]:
         """Return what a checkpoint needs beside network and optimizer."""
         return {
             "teacher": self._teacher.digest,
-            "layers": self.student.layers.state_dict(),
-            "means": self._means.state_dict(),
+            "layer": self.student.layer.state_dict(),
+            "whitening": self._whitening.state_dict(),
         }
 
     def restore(self, state: dict[str, Any], folder: Path) -> None:
@@ -207,13 +191,8 @@ class Distilling:
                 f"the teacher is another one than {folder} was started with: put the file back "
                 "(distillation.teacher=FILE), or start a new run"
             )
-        self.student.layers.load_state_dict(state["layers"])
-        self._means.load_state_dict(state["means"])
-
-    def _mean(self, name: str) -> RunningMean:
-        mean = self._means[name]
-        assert isinstance(mean, RunningMean)
-        return mean
+        self.student.layer.load_state_dict(state["layer"])
+        self._whitening.load_state_dict(state["whitening"])
 
     @staticmethod
     def _on(device: torch.device, kept: Kept) -> Kept:

@@ -6,7 +6,7 @@ import math
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple
 
@@ -51,7 +51,8 @@ from training.strategies import prepare_for_training, set_training_mode
 
 # On a GPU reading a loss waits for the step: steps between two readings.
 _READ_EVERY = 10
-_HEAD_BATCH = 16  # images at once by which heads are set
+_START_BATCH = 16  # images at once by which heads and targets are set
+_TARGET_VIEWS = 1000  # by which a teacher's features are whitened
 
 
 @dataclass
@@ -139,10 +140,8 @@ class Loop:
             size, seed = config.data.size, config.seed
             self._distilling = Distilling(config.distillation, teacher, model, size, seed)
             trained = self._distilling.student
-            self._parameters.extend(self._distilling.student.layers.parameters())
-        self._optimizer = make_optimizer(
-            config.optimizer, self._parameters, model.backbone.blocks, fused=on_gpu
-        )
+            self._parameters.extend(self._distilling.student.layer.parameters())
+        self._optimizer = make_optimizer(config.optimizer, self._parameters, fused=on_gpu)
         self._network, self._stepper = fabric.setup(trained, self._optimizer)
 
     def restore(self) -> None:
@@ -184,7 +183,7 @@ class Loop:
             with StopRequest() as stop:
                 if self._goes_on():
                     self._start_heads()
-                    self._look_at_views(stop)
+                    self._ask_the_teacher(stop)
                 while self._goes_on():
                     self._train_epoch(stop)
                     self._save()  # whatever happens to the validation, the epoch is not lost
@@ -209,20 +208,28 @@ class Loop:
         count = min(self._config.model.head_images, self._index.images)
         if not count or self.position.step:
             return
-        _seed(self._config.seed, 0, 0)
-        views = Views(self._index, replace(self._settings, views=1), self._config.seed)
-        numbers = torch.randperm(len(views))[:count].tolist()
-        workers = reading_processes(self._config.data, self._fabric)
-        images = make_view_loader(views, numbers, _HEAD_BATCH, workers)
         # By every rank, of the same images, as long as all of them compute alike.
+        images = self._some_views(count)
         start_heads(self._model, self._trained, images, self._fabric.device)
         for name in self._trained:
             for tensor in self._model.get_submodule(f"{name}_branch.head").state_dict().values():
                 tensor.copy_(self._fabric.broadcast(tensor))
 
-    def _look_at_views(self, stop: StopRequest) -> None:
-        """Let the teacher look at all views where their number is limited."""
-        if self._distilling is None or not self._settings.views:
+    def _some_views(self, count: int) -> Iterable[Tensor]:
+        """Return one view of each of some images, [N, 3, H, W] uint8; the same on every rank."""
+        _seed(self._config.seed, 0, 0)
+        views = Views(self._index, replace(self._settings, views=1), self._config.seed)
+        numbers = torch.randperm(len(views))[:count].tolist()
+        workers = reading_processes(self._config.data, self._fabric)
+        return make_view_loader(views, numbers, _START_BATCH, workers)
+
+    def _ask_the_teacher(self, stop: StopRequest) -> None:
+        """Find the targets of a run with a teacher; all of them where its views are limited."""
+        if self._distilling is None:
+            return
+        if not self.position.step:
+            self._distilling.fit_targets(self._some_views(_TARGET_VIEWS), self._fabric)
+        if not self._settings.views:
             return
         self._distilling.look_at_all(
             Views(self._index, self._settings, self._config.seed),
@@ -346,7 +353,7 @@ class Loop:
             _seed(*common)
             return self._objective(output, labels)
         _seed(*own)
-        lesson = distilling.lesson(images, views, labels)
+        lesson = distilling.lesson(images, views)
         output, prediction = self._network(
             normalised(images), branches, lesson.patches, lesson.inside
         )

@@ -15,6 +15,7 @@ from selavpr_core.model.settings import BRANCHES
 from selavpr_core.weights import hub, load_backbone, load_model, shipped
 from training.errors import ConfigError
 from training.run.config import ModelConfig
+from training.run.local_start import start_locally
 from training.strategies import build_model, copy_float_adapters
 
 Branch = Literal["float", "hash"]
@@ -36,6 +37,8 @@ def starting_network(config: ModelConfig, seed: int) -> SelaVPR:
     """
     if config.layer_scale is not None and (config.init is not None or config.backbone != "random"):
         raise ConfigError("model.layer_scale is where random weights start: leave it out")
+    if config.local_start and (config.init is not None or config.backbone != "random"):
+        raise ConfigError("model.local_start is for random weights: leave it out")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if config.init is None:
@@ -91,6 +94,8 @@ def _fill_backbone(model: SelaVPR, config: ModelConfig) -> None:
             )
         if config.layer_scale is not None:
             _start_layer_scales(model, config.layer_scale)
+        if config.local_start:
+            start_locally(model.backbone, model.settings)
     elif backbone == "dinov2":
         if preset not in hub.BACKBONES:
             raise ConfigError(

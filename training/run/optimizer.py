@@ -7,42 +7,27 @@ from collections.abc import Sequence
 from torch import nn
 from torch.optim import Adam, AdamW, Optimizer
 
-from training.errors import ConfigError
 from training.run.config import OptimizerConfig
-from training.run.muon import Muon
+
+# A second moment of the last twenty steps follows gradients that shrink fast, as in short runs.
+_BETAS = (0.9, 0.95)
 
 
 def make_optimizer(
-    config: OptimizerConfig, parameters: Sequence[nn.Parameter], blocks: nn.Module, fused: bool
+    config: OptimizerConfig, parameters: Sequence[nn.Parameter], fused: bool
 ) -> Optimizer:
-    """Return Adam for "halving", and AdamW for "cosine", with Muon in the blocks if asked for.
+    """Return Adam for "halving", and AdamW for "cosine".
 
-    blocks: of the backbone; Muon is for their matrices alone.
-    AdamW and Muon decay matrices and kernels alone: biases and scales are no weights.
-    Raises ConfigError where Muon has nothing to do.
+    AdamW decays matrices and kernels alone: biases and scales are no weights.
     """
     if config.schedule == "halving":
         return Adam(
             parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=fused
         )
-    in_blocks = {id(parameter) for parameter in blocks.parameters()}
-    matrices, weights, others = [], [], []
-    for parameter in parameters:
-        if parameter.ndim <= 1:
-            others.append(parameter)
-        elif config.muon and parameter.ndim == 2 and id(parameter) in in_blocks:
-            matrices.append(parameter)
-        else:
-            weights.append(parameter)
+    weights = [parameter for parameter in parameters if parameter.ndim > 1]
+    others = [parameter for parameter in parameters if parameter.ndim <= 1]
     groups = [
         {"params": weights, "weight_decay": config.weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
-    if not config.muon:
-        return AdamW(groups, lr=config.learning_rate, fused=fused)
-    if not matrices:
-        raise ConfigError(
-            "optimizer.muon steps the matrices of the backbone's blocks, and none of them is "
-            "trained: leave it out, or train them (model.strategy=full)"
-        )
-    return Muon(matrices, groups, config.learning_rate, config.weight_decay)
+    return AdamW(groups, lr=config.learning_rate, betas=_BETAS, fused=fused)

@@ -11,16 +11,20 @@ CHANNELS = 8
 
 
 def write_teacher(
-    path: Path, side: int = 28, outputs: tuple[str, str] = ("embedding", "map"), seed: int = 0
+    path: Path,
+    side: int = 28,
+    outputs: tuple[str, str] = ("embedding", "map"),
+    seed: int = 0,
+    colours: int = 3,
 ) -> Path:
     """Write a graph: means of 14 x 14 pixels, eight mixtures of their colours, ReLU; and its mean.
 
-    image N x 3 x side x side; the map has 8 channels and side / 14 cells along each axis.
+    image N x colours x side x side; the map has 8 channels and side / 14 cells along each axis.
     """
     random = np.random.default_rng(seed)
     embedding, maps = outputs
     tensors = {
-        "weight": random.normal(size=(CHANNELS, 3, 1, 1)).astype(np.float32),
+        "weight": random.normal(size=(CHANNELS, colours, 1, 1)).astype(np.float32),
         "bias": random.normal(size=CHANNELS).astype(np.float32),
     }
     nodes = [
@@ -31,7 +35,7 @@ def write_teacher(
         helper.make_node("Flatten", ["mean"], [embedding]),
     ]
     shapes = {
-        "image": ["n", 3, side, side],
+        "image": ["n", colours, side, side],
         embedding: ["n", CHANNELS],
         maps: ["n", CHANNELS, side // 14, side // 14],
     }

@@ -13,13 +13,12 @@ def one_minus_cosine(a: list[float], b: list[float]) -> float:
     return 1 - product / math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
 
 
-@pytest.mark.parametrize("shape", [(3, 5), (3, 4, 5)])
-def test_a_loss_is_one_minus_the_mean_cosine(shape: tuple[int, ...]) -> None:
+def test_a_loss_is_one_minus_the_mean_cosine() -> None:
     torch.manual_seed(0)
-    predicted, target = torch.randn(shape), torch.randn(shape)
+    predicted, target = torch.randn(3, 4, 5), torch.randn(3, 4, 5)
     expected = []
-    for image in range(shape[0]):
-        vectors = [x[image].reshape(-1, shape[-1]).tolist() for x in (predicted, target)]
+    for image in range(3):
+        vectors = [x[image].tolist() for x in (predicted, target)]
         costs = [one_minus_cosine(a, b) for a, b in zip(*vectors, strict=True)]
         expected.append(sum(costs) / len(costs))
     losses = distillation_losses(predicted, target)

@@ -1,41 +1,53 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
-from training.distillation import RunningMean
+from training.distillation import HalfWhitening
 
 
-def test_the_mean_is_that_of_all_batches_and_later_of_the_last_ones() -> None:
+def rows(count: int = 400, channels: int = 6) -> torch.Tensor:
+    """Correlated features of very different strength, all positive."""
     generator = torch.Generator().manual_seed(0)
-    batches = [torch.randn(5, 3, generator=generator) + n / 50 for n in range(150)]
-    running = RunningMean(3)
-    expected = [0.0, 0.0, 0.0]
-    for number, batch in enumerate(batches, start=1):
-        running.update(batch)
-        share = 1 / number if number < 100 else 0.01
-        for channel in range(3):
-            of_batch = sum(float(row[channel]) for row in batch) / len(batch)
-            expected[channel] = (1 - share) * expected[channel] + share * of_batch
-        if number in (1, 2, 50):
-            assert torch.allclose(running.mean, torch.cat(batches[:number]).mean(0), atol=1e-5)
-    assert torch.allclose(running.mean, torch.tensor(expected), atol=1e-5)
+    strengths = torch.logspace(0, -1.5, channels)
+    mixing = torch.linalg.qr(torch.randn(channels, channels, generator=generator))[0]
+    return 5 + torch.randn(count, channels, generator=generator) * strengths @ mixing
 
 
-def test_a_mean_goes_on_where_it_was_saved() -> None:
-    first, second = RunningMean(2), RunningMean(2)
-    first.update(torch.tensor([[1.0, 2.0]]))
+def test_deviations_along_principal_directions_become_their_roots() -> None:
+    features = rows()
+    whitening = HalfWhitening(6)
+    whitening.fit(features)
+    centred = (features - features.mean(dim=0)).double()
+    _, lengths, directions = torch.linalg.svd(centred, full_matrices=False)
+    deviations = lengths / len(features) ** 0.5
+    whitened = (features - whitening.mean).double() @ whitening.matrix.double()
+    for direction, deviation in zip(directions, deviations, strict=True):
+        along = (whitened @ direction).square().mean().sqrt()
+        assert along.item() == pytest.approx(deviation.item() ** 0.5, rel=1e-3)
+
+
+def test_targets_have_length_one_whatever_their_shape() -> None:
+    features = rows()
+    whitening = HalfWhitening(6)
+    whitening.fit(features)
+    targets = whitening(features.view(20, 20, 6))
+    assert targets.shape == (20, 20, 6)
+    assert torch.allclose(targets.norm(dim=2), torch.ones(20, 20), atol=1e-5)
+    direction = (features[7] - whitening.mean) @ whitening.matrix
+    assert torch.allclose(targets[0, 7], direction / direction.norm(), atol=1e-5)
+
+
+def test_directions_that_were_not_seen_are_left_out() -> None:
+    few = torch.cat([rows(3, 6), torch.full((3, 2), 7.0)], dim=1)  # of eight channels, two alike
+    whitening = HalfWhitening(8)
+    whitening.fit(few)
+    assert torch.linalg.matrix_rank(whitening.matrix, atol=1e-4) == 2  # three rows less their mean
+    assert torch.isfinite(whitening(few)).all()
+
+
+def test_a_whitening_goes_on_where_it_was_saved() -> None:
+    first, second = HalfWhitening(6), HalfWhitening(6)
+    first.fit(rows())
     second.load_state_dict(first.state_dict())
-    for mean in (first, second):
-        mean.update(torch.tensor([[3.0, 6.0]]))
-        assert mean.mean.tolist() == [2.0, 4.0]
-
-
-def test_centred_vectors_have_no_mean_and_length_one() -> None:
-    running = RunningMean(4)
-    vectors = torch.rand(6, 5, 4) + 10
-    running.update(vectors.flatten(0, 1))
-    centred = running.centred(vectors)
-    assert centred.shape == vectors.shape
-    assert torch.allclose(centred.norm(dim=2), torch.ones(6, 5), atol=1e-5)
-    direction = vectors[2, 3] - vectors.flatten(0, 1).mean(0)
-    assert torch.allclose(centred[2, 3], direction / direction.norm(), atol=1e-4)
+    assert torch.equal(first(rows(5)), second(rows(5)))

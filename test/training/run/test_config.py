@@ -161,7 +161,7 @@ def test_a_cosine_has_as_many_epochs_as_it_was_planned_with(file: Path) -> None:
 
 def test_another_teachers_file_counts_by_what_is_in_it(file: Path) -> None:
     def taught(*overrides: str) -> Config:
-        return load_config(file, ["distillation.teacher=a.onnx", *overrides])
+        return load_config(file, ["distillation.teacher=a.onnx", "distillation.map=m", *overrides])
 
     assert changed_keys(taught(), taught("distillation.teacher=b/a.onnx")) == []
     assert changed_keys(taught(), taught("distillation.keep=0.5")) == ["distillation.keep"]

@@ -11,7 +11,7 @@ from training.run.optimizer import make_optimizer
 def stepped(config: OptimizerConfig, gradient: float) -> tuple[nn.Parameter, nn.Parameter]:
     """A matrix and a bias of ones after one step."""
     weight, bias = nn.Parameter(torch.ones(2, 2)), nn.Parameter(torch.ones(2))
-    optimizer = make_optimizer(config, [weight, bias], nn.ModuleList(), fused=False)
+    optimizer = make_optimizer(config, [weight, bias], fused=False)
     for parameter in (weight, bias):
         parameter.grad = torch.full_like(parameter, gradient)
     optimizer.step()
