@@ -179,7 +179,7 @@ _PRESETS = {
     "base": _Preset(768, 12, 12, 518, "all", 2048, (322, 322)),
     "large": _Preset(1024, 24, 16, 518, "last:16", 4096, (322, 322)),
     "small": _Preset(384, 12, 6, 518, "all", 2048, (322, 322)),
-    "tiny": _Preset(192, 12, 3, 224, "all", 1024, (224, 224)),
+    "tiny": _Preset(384, 3, 6, 224, "last:1", 1024, (224, 224)),
 }
 PRESETS = tuple(_PRESETS)
 CODE_BITS = 512

@@ -20,8 +20,9 @@ from selavpr_core.weights.state import check_state, skeleton
 # Only DINOv2's pretraining uses it; published files have it and our networks do not.
 MASK_TOKEN = "mask_token"
 
-_PRESET_OF_WIDTH = {preset_settings(preset).embed_dim: preset for preset in PRESETS}
+_SIZES = {preset: preset_settings(preset) for preset in PRESETS}
 _WIDTH_KEY = "backbone.norm.weight"
+_BLOCK_NAME = re.compile(r"backbone\.blocks\.(\d+)\.")
 _BRANCH_KEYS = {"float": "backbone.adapters.", "hash": "backbone.adapters_hashing."}
 
 # Our names, and what the published files call the same tensors.
@@ -114,10 +115,14 @@ def _infer_settings(state: Mapping[str, Tensor], origin: str) -> ModelSettings:
             f"{_WIDTH_KEY if branches else 'side network'}; give a published SelaVPRplusplus file"
         )
     width = state[_WIDTH_KEY].numel()
-    if width not in _PRESET_OF_WIDTH:
-        known = ", ".join(f"{preset} {width}" for width, preset in _PRESET_OF_WIDTH.items())
+    fitting = [preset for preset, settings in _SIZES.items() if settings.embed_dim == width]
+    if not fitting:
+        known = ", ".join(f"{preset} {settings.embed_dim}" for preset, settings in _SIZES.items())
         raise WeightsError(f"weights {origin} have {width} channels; presets have {known}")
-    return preset_settings(_PRESET_OF_WIDTH[width], branches=branches)
+    blocks = {match[1] for name in state if (match := _BLOCK_NAME.match(name))}
+    # Of as many blocks, where two are as wide; what else differs is told tensor by tensor.
+    preset = min(fitting, key=lambda name: abs(_SIZES[name].depth - len(blocks)))
+    return preset_settings(preset, branches=branches)
 
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:

@@ -32,7 +32,7 @@ def test_an_unknown_strategy_is_named_with_the_known_ones(strategy: str) -> None
     ("arguments", "named"),
     [
         ({"preset": "huge"}, "huge"),
-        ({"strategy": "partial:13"}, "12 blocks"),
+        ({"strategy": "partial:4"}, "3 blocks"),
         ({"strategy": "full", "placement": "all"}, "contradict"),
         ({"head": "netvlad"}, "netvlad"),
         ({"head": "salad", "branches": ("hash",)}, "needs the float branch"),
@@ -87,7 +87,7 @@ TRAINED = [
     ("token-channel", ("float",), r"float_branch\."),
     ("in-block", BOTH, r"(float|hash)_branch\.|backbone\.adapters\."),
     ("in-block", ("hash",), r"hash_branch\."),
-    ("partial:2", BOTH, r"(float|hash)_branch\.|backbone\.(blocks\.1[01]|norm)\."),
+    ("partial:2", BOTH, r"(float|hash)_branch\.|backbone\.(blocks\.[12]|norm)\."),
     ("partial:2", ("hash",), r"hash_branch\."),
     ("full", BOTH, r"(float|hash)_branch\.|backbone\."),
     ("frozen", BOTH, r"(float|hash)_branch\."),
@@ -175,7 +175,7 @@ def test_adapters_are_copied_with_their_statistics() -> None:
     for name, tensor in model.float_branch.adapters.state_dict().items():
         assert torch.equal(ours[name], tensor)
         assert ours[name].data_ptr() != tensor.data_ptr()
-    assert ours["1.multi_conv.path1.bn.num_batches_tracked"] == 2
+    assert ours["3.multi_conv.path1.bn.num_batches_tracked"] == 2
 
 
 def test_networks_without_adapters_of_their_branches_have_none_to_copy() -> None:
@@ -206,18 +206,18 @@ def test_as_many_parameters_are_trained_as_in_the_paper(
 @pytest.mark.parametrize("strategy", ["multi-conv", "vanilla", "token-channel", "in-block"])
 def test_every_strategy_starts_as_the_frozen_backbone(strategy: str) -> None:
     """Before training all adapters give zero, and the branch is the backbone's start or end."""
-    model = build_model("tiny", strategy, placement="last:3").eval()
+    model = build_model("tiny", strategy, placement="last:2").eval()
     maps = model.feature_maps(SMALL)
     stages = list(model.backbone.stages(SMALL))
-    start = 12 if strategy == "in-block" else 9
+    start = 3 if strategy == "in-block" else 1
     torch.testing.assert_close(maps.float.flatten(1, 2), model.backbone.norm(stages[start])[:, 1:])
 
 
 def test_a_branch_tuned_with_its_backbone_has_gradients_from_the_first_tuned_block_on() -> None:
-    model = build_model("tiny", "partial:3")
-    prepare_for_training(model, "partial:3", ("float",))
+    model = build_model("tiny", "partial:2")
+    prepare_for_training(model, "partial:2", ("float",))
     requires = [tokens.requires_grad for tokens in model.backbone.stages(SMALL)]
-    assert requires == [False] * 10 + [True] * 3
+    assert requires == [False] * 2 + [True] * 2
 
 
 def test_full_tuning_reaches_the_positions_of_every_grid() -> None:

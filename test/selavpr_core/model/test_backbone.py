@@ -52,7 +52,7 @@ def test_positions_are_resampled_bicubically_with_the_offset(
     backbone: Backbone, size: tuple[int, int]
 ) -> None:
     positions = backbone.position_embedding(*size)
-    assert positions.shape == (1, 1 + size[0] * size[1], 192)
+    assert positions.shape == (1, 1 + size[0] * size[1], 384)
     assert torch.equal(positions[:, 0], backbone.pos_embed[:, 0])
     grid = backbone.pos_embed[0, 1:, :3].unflatten(0, (16, 16)).double()
     expected = resampled_by_loops(grid, *size).flatten(0, 1)
@@ -82,7 +82,7 @@ def test_many_image_sizes_do_not_fill_the_memory(backbone: Backbone) -> None:
 
 def test_stages_are_the_embedded_tokens_and_every_block(backbone: Backbone) -> None:
     stages = list(backbone.stages(images(2, 28, 56)))
-    assert [tuple(tokens.shape) for tokens in stages] == [(2, 1 + 2 * 4, 192)] * 13
+    assert [tuple(tokens.shape) for tokens in stages] == [(2, 1 + 2 * 4, 384)] * 4
     for number, block in enumerate(backbone.blocks, start=1):
         assert torch.equal(stages[number], block(stages[number - 1]))
 
@@ -126,7 +126,7 @@ def test_it_is_frozen() -> None:
 
 def test_gradients_pass_through_the_final_norm() -> None:
     backbone = Backbone(preset_settings("tiny"))
-    tokens = torch.randn(1, 4, 192, requires_grad=True)
+    tokens = torch.randn(1, 4, 384, requires_grad=True)
     backbone.norm(tokens).square().sum().backward()
     assert tokens.grad is not None
     assert backbone.norm.weight.grad is None

@@ -30,16 +30,16 @@ def test_folding_changes_nothing_that_counts(model: SelaVPR, size: tuple[int, in
 
 
 def test_a_folded_adapter_equals_the_one_it_was_made_from(model: SelaVPR) -> None:
-    adapter = model.hash_branch.adapters["5"]
-    tokens = torch.randn(2, 6 * 4, 192)
+    adapter = model.hash_branch.adapters["3"]
+    tokens = torch.randn(2, 6 * 4, 384)
     with torch.inference_mode():
         folded = FoldedMultiConv(adapter)(tokens, (6, 4))
         torch.testing.assert_close(folded, adapter(tokens, (6, 4)), rtol=1e-4, atol=1e-5)
 
 
 def test_a_folded_adapter_carries_a_class_token(model: SelaVPR) -> None:
-    adapter = model.hash_branch.adapters["5"]
-    tokens = torch.randn(2, 1 + 6 * 4, 192)
+    adapter = model.hash_branch.adapters["3"]
+    tokens = torch.randn(2, 1 + 6 * 4, 384)
     with torch.inference_mode():
         folded = FoldedMultiConv(adapter)(tokens, (6, 4))
         torch.testing.assert_close(folded, adapter(tokens, (6, 4)), rtol=1e-4, atol=1e-5)

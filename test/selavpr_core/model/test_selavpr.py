@@ -60,7 +60,7 @@ def refined_by_hand(model: SelaVPR, batch: Tensor, grid: tuple[int, int]) -> lis
     return vectors
 
 
-@pytest.mark.parametrize("adapters", ["all", "last:1", "last:8", "every:3", "every:5"])
+@pytest.mark.parametrize("adapters", ["all", "last:1", "last:2", "every:2"])
 def test_adapters_refine_the_blocks_they_are_placed_at(adapters: str) -> None:
     settings = preset_settings("tiny", adapters=adapters)
     model = lively_model(settings)
@@ -76,7 +76,7 @@ def test_each_adapter_and_the_backbone_s_last_block_matter(model: SelaVPR) -> No
     batch = images(1, 56, 56)
     with torch.no_grad():
         before = model(batch).descriptor
-        for part in (model.backbone.blocks[-1].mlp.fc2, model.float_branch.adapters["7"].down):
+        for part in (model.backbone.blocks[-1].mlp.fc2, model.float_branch.adapters["3"].down):
             original = part.weight.clone()
             part.weight += 0.1
             assert not torch.allclose(model(batch).descriptor, before, atol=1e-4)
@@ -114,7 +114,7 @@ def test_the_backbone_runs_once_for_both_branches(model: SelaVPR) -> None:
         model(images(1, 28, 28))
     for handle in handles:
         handle.remove()
-    assert calls == list(range(12))
+    assert calls == list(range(3))
 
 
 def test_outputs_are_unit_vectors_and_their_signs(model: SelaVPR) -> None:
@@ -225,22 +225,22 @@ def test_feature_maps_are_what_the_heads_pool(head: str) -> None:
         model(batch)
         maps = model.feature_maps(batch)
         last = list(model.backbone.stages(batch))[-1]
-        expected = model.backbone.norm(last)[:, 1:].reshape(2, 9, 10, 192)
+        expected = model.backbone.norm(last)[:, 1:].reshape(2, 9, 10, 384)
     assert torch.equal(maps.backbone, expected)
     carried = int(head == "salad")
-    assert torch.equal(maps.float, pooled["float"][:, carried:].reshape(2, 9, 10, 192))
-    assert torch.equal(maps.hash, pooled["hash"].reshape(2, 9, 10, 192))
+    assert torch.equal(maps.float, pooled["float"][:, carried:].reshape(2, 9, 10, 384))
+    assert torch.equal(maps.hash, pooled["hash"].reshape(2, 9, 10, 384))
 
 
 def test_feature_maps_of_a_branch_left_out_are_none() -> None:
     maps = lively_model(preset_settings("tiny", branches=("hash",))).feature_maps(images(1, 28, 42))
     assert maps.float is None
-    assert maps.hash.shape == maps.backbone.shape == (1, 2, 3, 192)
+    assert maps.hash.shape == maps.backbone.shape == (1, 2, 3, 384)
 
 
 def test_a_class_token_passes_through_the_linear_parts_alone() -> None:
     """Eq. 6 for the class token, where the head reads it: no patch has an influence on it."""
-    model = lively_model(preset_settings("tiny", branches=("float",), head="salad"))
+    model = lively_model(preset_settings("tiny", branches=("float",), adapters="all", head="salad"))
     batch = images(2, 126, 140)
     seen: list[Tensor] = []
     model.float_branch.head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
@@ -248,7 +248,7 @@ def test_a_class_token_passes_through_the_linear_parts_alone() -> None:
         model(batch)
         stages = [tokens[:, 0] for tokens in model.backbone.stages(batch)]
         state = stages[0]
-        for number in range(1, 13):
+        for number in range(1, 4):
             adapter = model.float_branch.adapters[str(number)]
             state = state + adapter.up(torch.relu(adapter.down(state + stages[number])))
         torch.testing.assert_close(seen[0][:, 0], model.backbone.norm(state), rtol=0, atol=1e-4)

@@ -7,11 +7,22 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from selavpr_core.model import preset_settings
+from selavpr_core.model import ModelSettings
 from selavpr_core.preprocessing import Preprocessing
 from selavpr_core.weights.fingerprint import fingerprint
 
-SETTINGS = preset_settings("tiny")
+SETTINGS = ModelSettings(
+    preset="tiny",
+    embed_dim=192,
+    depth=12,
+    num_heads=3,
+    native_size=224,
+    adapted_blocks=tuple(range(1, 13)),
+    descriptor_dim=1024,
+    code_bits=512,
+    branches=("float", "hash"),
+    input_size=(224, 224),
+)
 STATE = {"b": torch.arange(6.0).reshape(2, 3), "a": torch.tensor(1.5)}
 
 

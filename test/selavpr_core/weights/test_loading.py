@@ -162,7 +162,7 @@ def test_a_backbone_file_fills_the_backbone_alone(
     state = {name: t.clone() for name, t in model.backbone.state_dict().items()}
     if layout == "dinov2":
         path = tmp_path / "dinov2_vitt14_pretrain.pth"
-        torch.save({**state, "mask_token": torch.zeros(1, 192)}, path)
+        torch.save({**state, "mask_token": torch.zeros(1, 384)}, path)
     else:
         path = tmp_path / "model.safetensors"
         save_file(state, path)
@@ -178,7 +178,7 @@ def test_a_backbone_file_fills_the_backbone_alone(
 
 def test_a_backbone_of_another_width_is_refused(model: SelaVPR, tmp_path: Path) -> None:
     state = dict(model.backbone.state_dict())
-    state["norm.weight"] = torch.ones(384)
+    state["norm.weight"] = torch.ones(192)
     save_file(state, tmp_path / "w.safetensors")
-    with pytest.raises(WeightsError, match=r"norm.weight \[384\] float instead of \[192\]"):
+    with pytest.raises(WeightsError, match=r"norm.weight \[192\] float instead of \[384\]"):
         load_backbone(model, tmp_path / "w.safetensors")

@@ -17,7 +17,7 @@ from selavpr_core.weights.state import skeleton
 from ..lively import lively_model
 from .published_files import published_state, respelled, training_dictionary
 
-QKV = "module.backbone.blocks.3.attn.qkv.weight"
+QKV = "module.backbone.blocks.2.attn.qkv.weight"
 
 
 @pytest.fixture(scope="module")
@@ -168,16 +168,16 @@ def changed(model: SelaVPR, change: Callable[[dict[str, Tensor]], Any], path: Pa
         (
             lambda s: s.update({QKV: torch.zeros(3, 4)}),
             f"1 of a wrong shape or type ({QKV.removeprefix('module.')} [3, 4] float instead of "
-            "[576, 192] float)",
+            "[1152, 384] float)",
         ),
-        (lambda s: s.update({QKV: s[QKV].int()}), "[576, 192] integer instead of"),
+        (lambda s: s.update({QKV: s[QKV].int()}), "[1152, 384] integer instead of"),
         (
-            lambda s: [s.pop(k) for k in list(s) if "adapters_hashing.11." in k],
-            "39 missing (backbone.adapters_hashing.11.D_fc1.bias,",
+            lambda s: [s.pop(k) for k in list(s) if "adapters_hashing.0.D_fc1" in k],
+            "2 missing (backbone.adapters_hashing.0.D_fc1.bias,",
         ),
         (
             lambda s: s.update({"module.backbone.norm.weight": torch.ones(200)}),
-            "200 channels; presets have base 768, large 1024, small 384, tiny 192",
+            "200 channels; presets have base 768, large 1024, small 384, tiny 384",
         ),
         (
             lambda s: s.update({"module.backbone.norm.weight": torch.ones(768)}),

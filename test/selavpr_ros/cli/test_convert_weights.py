@@ -26,7 +26,7 @@ def test_converted_weights_are_the_same_weights(
 def test_the_fingerprint_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "tiny.safetensors"
     assert main(["convert-weights", "random:tiny", "--output", str(output)]) == 0
-    assert capsys.readouterr().out.startswith(f"{output}: 28.3 MB, fingerprint ")
+    assert capsys.readouterr().out.startswith(f"{output}: 27.7 MB, fingerprint ")
 
 
 def test_half_the_size_has_a_fingerprint_of_its_own(

@@ -82,7 +82,7 @@ def test_a_hash_branch_can_stand_alone() -> None:
     ("values", "message"),
     [
         ({"preset": "small"}, "has preset 'tiny', this configuration 'small'"),
-        ({"placement": "last:2"}, r"has adapted_blocks \(12,\), this configuration \(11, 12\)"),
+        ({"placement": "last:2"}, r"has adapted_blocks \(3,\), this configuration \(2, 3\)"),
         ({"strategy": "vanilla"}, "has adapter 'multi-conv', this configuration 'vanilla'"),
         ({"head": "boq"}, "has head 'gem', this configuration 'boq'"),
     ],

@@ -9,15 +9,15 @@ from ...lively import images, lively_model
 
 def test_before_training_the_block_does_what_it_did() -> None:
     model = SelaVPR(preset_settings("tiny", adapter="in-block"))
-    tokens = torch.randn(2, 5, 192)
-    block = model.backbone.blocks[3]
-    torch.testing.assert_close(model.backbone.adapters["4"](tokens, block), block(tokens))
+    tokens = torch.randn(2, 5, 384)
+    block = model.backbone.blocks[1]
+    torch.testing.assert_close(model.backbone.adapters["2"](tokens, block), block(tokens))
 
 
 def test_one_adapter_follows_the_attention_and_one_stands_beside_the_mlp() -> None:
     model = lively_model(preset_settings("tiny", adapter="in-block"))
     block, adapters = model.backbone.blocks[0], model.backbone.adapters["1"]
-    x = torch.randn(1, 5, 192)
+    x = torch.randn(1, 5, 384)
     with torch.no_grad():
         attended = block.attn(block.norm1(x))
         hidden = torch.relu(attended @ adapters.serial.down.weight.T + adapters.serial.down.bias)
@@ -32,10 +32,10 @@ def test_one_adapter_follows_the_attention_and_one_stands_beside_the_mlp() -> No
 
 def test_both_branches_read_the_adapted_backbone() -> None:
     model = lively_model(preset_settings("tiny", adapter="in-block", adapters="last:2"))
-    assert list(model.backbone.adapters) == ["11", "12"]
+    assert list(model.backbone.adapters) == ["2", "3"]
     with torch.no_grad():
         before = model(images(1, 56, 56))
-        model.backbone.adapters["11"].serial.up.weight.add_(0.1)
+        model.backbone.adapters["2"].serial.up.weight.add_(0.1)
         after = model(images(1, 56, 56))
     assert not torch.allclose(before.descriptor, after.descriptor, atol=1e-4)
     assert not torch.allclose(before.hash, after.hash, atol=1e-4)

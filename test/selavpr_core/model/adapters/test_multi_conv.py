@@ -13,7 +13,7 @@ from ...lively import lively_model
 
 @pytest.fixture(scope="module")
 def adapter() -> MultiConvAdapter:
-    return lively_model().float_branch.adapters["1"]
+    return lively_model().float_branch.adapters["3"]
 
 
 def convolved_by_loops(features: torch.Tensor, unit: nn.Module) -> torch.Tensor:
@@ -37,12 +37,12 @@ def convolved_by_loops(features: torch.Tensor, unit: nn.Module) -> torch.Tensor:
 
 def test_it_is_the_sum_of_its_paths_on_the_map(adapter: MultiConvAdapter) -> None:
     height, width = 3, 5
-    tokens = torch.randn(2, height * width, 192, generator=torch.Generator().manual_seed(0))
+    tokens = torch.randn(2, height * width, 384, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         result = adapter(tokens, (height, width))
         for row, expected in zip(tokens, result, strict=True):
             features = torch.relu(row @ adapter.down.weight.T + adapter.down.bias)
-            plane = features.T.reshape(96, height, width)
+            plane = features.T.reshape(192, height, width)
             paths = adapter.multi_conv
             joined = torch.cat(
                 [
@@ -51,7 +51,7 @@ def test_it_is_the_sum_of_its_paths_on_the_map(adapter: MultiConvAdapter) -> Non
                     convolved_by_loops(convolved_by_loops(plane, paths.path5[0]), paths.path5[1]),
                 ]
             )
-            refined = (plane + joined).reshape(96, height * width).T
+            refined = (plane + joined).reshape(192, height * width).T
             by_loops = refined @ adapter.up.weight.T + adapter.up.bias
             torch.testing.assert_close(by_loops, expected, rtol=1e-4, atol=1e-4)
 
@@ -93,12 +93,12 @@ def test_channels_are_divided_without_a_rest() -> None:
 def test_statistics_are_those_of_each_unit_by_itself() -> None:
     """The units that read the same features are computed together."""
     model = lively_model(seed=3)
-    together = model.float_branch.adapters["1"].multi_conv.train()
+    together = model.float_branch.adapters["3"].multi_conv.train()
     apart = copy.deepcopy(together)
-    patches = torch.randn(3, 4 * 5, 96)
+    patches = torch.randn(3, 4 * 5, 192)
     for _ in range(2):
         result = together(patches, (4, 5))
-        features = patches.transpose(1, 2).reshape(3, 96, 4, 5)
+        features = patches.transpose(1, 2).reshape(3, 192, 4, 5)
         paths = [apart.path1(features), apart.path3(features), apart.path5(features)]
         expected = (features + torch.cat(paths, dim=1)).flatten(2).transpose(1, 2)
         torch.testing.assert_close(result, expected, rtol=1e-4, atol=1e-5)
@@ -114,8 +114,8 @@ def test_statistics_are_those_of_each_unit_by_itself() -> None:
 
 def test_normalisations_that_agree_between_processes_do_their_own_work() -> None:
     """Training over several GPUs puts them in the place of the others."""
-    adapter = lively_model(seed=3).float_branch.adapters["1"]
-    tokens = torch.randn(2, 4 * 5, 192)
+    adapter = lively_model(seed=3).float_branch.adapters["3"]
+    tokens = torch.randn(2, 4 * 5, 384)
     with torch.no_grad():
         expected = adapter(tokens, (4, 5))
         exchanged = nn.SyncBatchNorm.convert_sync_batchnorm(copy.deepcopy(adapter))
