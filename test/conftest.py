@@ -29,3 +29,12 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("needs ../shared (reference vectors and recorded bags)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_weights() -> str:
+    """The name of the weights that come with the package; an error where they did not."""
+    from selavpr_core.weights import shipped
+
+    shipped.shipped_file()
+    return shipped.NAME

@@ -1,7 +1,7 @@
 """Recall of weights on real and on rendered places, held against recorded figures.
 
     python -m benchmarks.recall             a table of Recall@1 and @5 of the weights `tiny`
-    python -m benchmarks.recall --check     ... held against recall.json and the project's floors
+    python -m benchmarks.recall --check     ... held against recall.json
     python -m benchmarks.recall --record    ... written to recall.json
 
 Every figure is of one protocol, by the search of the node and with the describer as users have it

@@ -23,12 +23,7 @@ BACKBONES = {
     "base": "timm/vit_base_patch14_dinov2.lvd142m",
     "large": "timm/vit_large_patch14_dinov2.lvd142m",
 }
-# A checkout may lack the weights that come along: nobody is sent to a file that is not there.
-_ADVICE = (
-    f"or use {shipped.NAME}, which comes with selavpr_ros"
-    if shipped.FILE.is_file()
-    else f"or try random:{shipped.NAME}, which is untrained"
-)
+_ADVICE = f"or use {shipped.NAME}, which comes with selavpr_ros"
 _TIMEOUT = 10.0
 
 # The hub's error derives from the base of its HTTP library's errors; which library that is changes

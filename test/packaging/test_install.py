@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from selavpr_core.weights import shipped
 from test.selavpr_ros.nodes.live import PATIENCE, own_domain, ros_environment
 
 PARTS = (
@@ -74,6 +75,13 @@ def test_executables_lie_where_ros2_run_looks(installed: Path) -> None:
     for path in folder.iterdir():
         assert os.access(path, os.X_OK)
         assert path.read_text().startswith("#!/usr/bin/env python3\n")
+
+
+def test_the_small_trained_model_is_installed(installed: Path) -> None:
+    source = shipped.shipped_file()
+    (weights,) = (installed / "selavpr_ros" / "lib").rglob(source.name)
+    assert weights.parts[-3:-1] == ("selavpr_core", "weights")
+    assert weights.read_bytes() == source.read_bytes()
 
 
 @pytest.mark.ros

@@ -18,20 +18,13 @@ import pytest
 
 from selavpr_core import Describer, Localizer, PlaceMap, SelaVPR
 from selavpr_core.place_map import MapWriter, ModelInfo
-from selavpr_core.weights import shipped
 
-# To be measured with the weights that come along; with 109 queries one standard error of such a
-# difference is about 0.05.
-MARGIN = 0.1
+# Measured: 0.055 untrained, 0.56 trained; one standard error of such a difference is about 0.05.
+MARGIN = 0.3
 
 Command = Callable[..., str]
 
-pytestmark = [
-    pytest.mark.alone,
-    pytest.mark.skipif(
-        not shipped.FILE.is_file(), reason="starts from the weights tiny, which this checkout lacks"
-    ),
-]
+pytestmark = pytest.mark.alone
 
 
 @pytest.fixture(scope="module")

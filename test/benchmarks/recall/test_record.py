@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from benchmarks.recall.measuring import Figures
 from benchmarks.recall.record import (
-    FLOORS,
+    GOALS,
     Recorded,
-    below_floors,
+    below_goals,
     read_record,
     shortfalls,
     write_record,
@@ -70,16 +70,16 @@ def test_a_set_that_has_changed_is_not_compared() -> None:
     assert line.startswith("rendered: no figures on record")
 
 
-def test_floors_hold_for_two_stage_retrieval_at_the_first_place() -> None:
+def test_goals_are_of_two_stage_retrieval_at_the_first_place() -> None:
     asked = {"rtabmap_samples": 0.95, "lund": 0.8, "toshiki_loop": 0.95, "rendered": 0.9}
-    assert asked == FLOORS
-    for name, floor in FLOORS.items():
-        least = next(right for right in range(1001) if right / 1000 >= floor)
-        assert list(below_floors({name: figures(least, 1000)})) == []
-        (line,) = below_floors({name: figures(least - 1, 1000)})
+    assert asked == GOALS
+    for name, goal in GOALS.items():
+        least = next(right for right in range(1001) if right / 1000 >= goal)
+        assert list(below_goals({name: figures(least, 1000)})) == []
+        (line,) = below_goals({name: figures(least - 1, 1000)})
         assert line.startswith(f"{name}: two-stage R@1 is ")
-        (line,) = below_floors({name: figures(1000, 1000, mode="code")})
-    assert list(below_floors({"tower": figures(0)})) == []
+        (line,) = below_goals({name: figures(1000, 1000, mode="code")})
+    assert list(below_goals({"tower": figures(0)})) == []
 
 
 @pytest.mark.parametrize(

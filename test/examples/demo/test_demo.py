@@ -20,7 +20,6 @@ from examples.demo import command
 from examples.demo.drives import render_bags
 from examples.demo.topics import Topics
 from examples.streets import FIX_TOPIC, Camera
-from selavpr_core.weights import shipped
 from selavpr_ros.bags import BagReader
 from test.bags_on_disk import ROS2, write_messages
 
@@ -64,12 +63,12 @@ def start(*arguments: object, **options: object) -> subprocess.Popen[str]:
 
 
 @pytest.mark.ros
-def test_two_drives_along_a_street(drives, tmp_path):
+def test_two_drives_along_a_street(drives, tiny_weights, tmp_path):
     pytest.importorskip("rclpy", reason="needs ROS 2")
     map_bag, query_bag = drives
     output = tmp_path / "demo"
     demo = start(
-        "--bag", map_bag, "--query", query_bag, "--weights", "random:tiny", "--output", output,
+        "--bag", map_bag, "--query", query_bag, "--weights", tiny_weights, "--output", output,
         "--json",
     )  # fmt: skip
     printed, said = demo.communicate(timeout=240)
@@ -82,9 +81,9 @@ def test_two_drives_along_a_street(drives, tmp_path):
     assert len(frames) == count
     outcomes = [frame["outcome"] for frame in frames]
     assert outcomes.pop(CORRUPT) == "undecodable"
-    assert set(outcomes) == {"localised"}
-    assert result["pretrained"] is False
-    assert "untrained weights: the node's similarity_threshold is 0" in said
+    assert set(outcomes) <= {"localised", "not in the map"}
+    assert result["pretrained"] is True
+    assert "untrained" not in said
 
     # Errors against the fixes themselves, interpolated here once more.
     fixes = fixes_of(query_bag, result["build"]["datum"])
@@ -94,10 +93,12 @@ def test_two_drives_along_a_street(drives, tmp_path):
         if frame["position"] is not None:
             error = np.hypot(*(np.array(frame["position"][:2]) - truth))
             assert frame["error"] == pytest.approx(error, abs=0.05)
-    # Untrained weights still tell some places from others: better than any place at random.
+    # The broken frame counts as one that was not recognised.
     assert 0.05 < result["chance_recall_at_1"] < 0.25
-    assert result["recall"]["5"] >= 0.5
-    assert result["recall"]["1"] > result["chance_recall_at_1"]
+    assert result["recall"]["1"] >= 0.8
+    assert result["answered"] >= 0.8
+    assert result["wrong_poses"] <= 1
+    assert result["median_error"] < 5.0
     for stage in ("decode", "describe", "hamming", "reranking", "whole frame"):
         assert result["stage_seconds"][stage]["mean"] >= 0
     assert result["stage_seconds"]["whole frame"]["mean"] > 0.001
@@ -145,12 +146,14 @@ def test_an_interrupt_ends_the_demo_and_its_processes(drives, tmp_path, stage, n
         children = psutil.Process(demo.pid).children(recursive=True)
         assert bool(children) == (stage == "node.log")
         demo.send_signal(number)
-        _, said = demo.communicate(timeout=30)
+        printed, said = demo.communicate(timeout=30)
     finally:
         if demo.poll() is None:
             os.killpg(demo.pid, signal.SIGKILL)
     assert demo.returncode == 130
     assert said.splitlines()[-1] == "demo: interrupted"
+    untrained = "untrained weights: the node's similarity_threshold is 0"
+    assert (untrained in printed) == (stage == "node.log")
     assert not [child for child in children if child.is_running()]
 
 
@@ -212,10 +215,9 @@ def test_its_own_bags_are_not_overwritten_while_they_are_read(tmp_path, capsys, 
 
 def test_the_weights_are_those_that_come_along_unless_others_are_asked_for():
     parser = command._parser()
-    default = "tiny" if shipped.FILE.is_file() else "random:tiny"
-    assert parser.parse_args([]).weights == default
+    assert parser.parse_args([]).weights == "tiny"
     assert parser.parse_args(["--weights", "base"]).weights == "base"
-    assert f"default: {default}" in " ".join(parser.format_help().split())
+    assert "default: tiny" in " ".join(parser.format_help().split())
 
 
 def test_weights_that_are_not_there_end_the_demo_with_what_to_do(
@@ -232,12 +234,12 @@ def test_weights_that_are_not_there_end_the_demo_with_what_to_do(
 
 @pytest.mark.ros
 @pytest.mark.shared
-def test_one_real_bag_serves_both_parts(shared, tmp_path):
+def test_one_real_bag_serves_both_parts(shared, tiny_weights, tmp_path):
     """A loop around a campus with odometry alone: its frames are taken in turns."""
     pytest.importorskip("rclpy", reason="needs ROS 2")
     bag = shared / "data" / "bags" / "toshiki_loop"
     demo = start(
-        "--bag", bag, "--weights", "random:tiny", "--frames", 12, "--output", tmp_path / "demo",
+        "--bag", bag, "--weights", tiny_weights, "--frames", 12, "--output", tmp_path / "demo",
         "--json",
     )  # fmt: skip
     printed, said = demo.communicate(timeout=240)
@@ -245,21 +247,21 @@ def test_one_real_bag_serves_both_parts(shared, tmp_path):
     result = json.loads(printed)
     assert len(result["frames"]) == 12
     assert result["build"]["datum"] is None
-    assert result["recall"]["1"] > 0.5  # by chance: 0.1
+    assert result["recall"]["1"] >= 0.9  # by chance: 0.1
 
 
 @pytest.mark.ros
 @pytest.mark.shared
-def test_real_photos_of_a_street(shared, tmp_path):
+def test_real_photos_of_a_street(shared, tiny_weights, tmp_path):
     pytest.importorskip("rclpy", reason="needs ROS 2")
     bags = shared / "data" / "bags"
     demo = start(
         "--bag", bags / "lund_map_even", "--query", bags / "lund_query_odd",
-        "--weights", "random:tiny", "--output", tmp_path / "demo", "--json",
+        "--weights", tiny_weights, "--output", tmp_path / "demo", "--json",
     )  # fmt: skip
     printed, said = demo.communicate(timeout=240)
     assert demo.returncode == 0, said
     result = json.loads(printed)
-    assert result["answered"] == 1.0
+    assert result["answered"] >= 0.8
     assert result["chance_recall_at_1"] < 0.15
-    assert result["recall"]["1"] > 0.4
+    assert result["recall"]["1"] >= 0.75  # untrained weights: 0.69

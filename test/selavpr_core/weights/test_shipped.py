@@ -89,3 +89,13 @@ def test_a_damaged_installation_is_told_in_one_line(installed: Path) -> None:
 def test_it_lies_beside_the_code() -> None:
     """Where setup.py, colcon and an editable installation put what belongs to a package."""
     assert Path(shipped.__file__).parent == shipped.FILE.parent
+
+
+def test_what_comes_with_the_package_is_small_trained_and_complete(tiny_weights: str) -> None:
+    model = SelaVPR.from_pretrained(tiny_weights)
+    assert shipped.FILE.stat().st_size <= 16e6
+    assert model.pretrained
+    assert model.settings.preset == "tiny"
+    assert model.settings.branches == ("float", "hash")
+    assert model.settings.code_bits == 512
+    assert model.settings.descriptor_dim <= 1024

@@ -971,19 +971,27 @@ def assert_ended_well(process: NodeProcess, after: int = 0) -> None:
 
 @pytest.mark.shared
 def test_the_lund_drive_is_localised_in_a_map_of_its_other_half(
-    node: RemoteNode, probe: Probe, street: Street, shared: Path, tmp_path: Path
+    node: RemoteNode, probe: Probe, tiny_weights: str, shared: Path, tmp_path: Path
 ) -> None:
     from rosbags.highlevel import AnyReader
 
+    from selavpr_core.describer import load_describer
     from selavpr_core.place_map import PlaceMap
     from selavpr_ros.mapping import MappingSettings, build_map
 
     bags = shared / "data" / "bags"
     keep_all = MappingSettings(keyframe_distance=0.0)
-    build_map([bags / "lund_map_even"], tmp_path / "lund", street.describer, keep_all, False)
+    describer = load_describer(tiny_weights, device="cpu")
+    build_map([bags / "lund_map_even"], tmp_path / "lund", describer, keep_all, False)
     datum = PlaceMap.load(tmp_path / "lund").datum
     assert datum is not None
-    assert node.set_parameters(map=str(tmp_path / "lund"), image_transport="compressed") == []
+    # Every frame shall be answered, however unlike its neighbours it looks.
+    assert (
+        node.set_parameters(
+            map=str(tmp_path / "lund"), image_transport="compressed", similarity_threshold=-1.0
+        )
+        == []
+    )
     assert node.configure()
     assert node.activate()
     probe.listen(node.topic("pose"), PoseWithCovarianceStamped)
@@ -1006,9 +1014,9 @@ def test_the_lund_drive_is_localised_in_a_map_of_its_other_half(
         assert set(found) == set(truth)
         return [math.dist(found[stamp], truth[stamp]) for stamp in found]
 
-    # Photos of the map itself, then photos taken between them; even untrained weights
-    # know the neighbourhood better than chance (0.12 within 10 m).
+    # Photos of the map itself, then photos taken between them: by chance 0.12 would be within
+    # 10 m, and 0.64 by untrained weights.
     same = errors(bags / "lund_map_even")
     between = errors(bags / "lund_query_odd")
     assert max(same) < 0.01
-    assert sum(error < 10.0 for error in between) / len(between) > 0.5
+    assert sum(error < 10.0 for error in between) / len(between) >= 0.7
