@@ -264,4 +264,4 @@ def test_real_photos_of_a_street(shared, tiny_weights, tmp_path):
     result = json.loads(printed)
     assert result["answered"] >= 0.8
     assert result["chance_recall_at_1"] < 0.15
-    assert result["recall"]["1"] >= 0.75  # untrained weights: 0.69
+    assert result["recall"]["1"] >= 0.75  # untrained weights: 0.62

@@ -80,6 +80,14 @@ def test_branches_follow_from_the_names(tmp_path: Path, branches: tuple[str, ...
     assert settings == model.settings
 
 
+@pytest.mark.parametrize("preset", ["tiny", "small"])
+def test_presets_of_one_width_are_told_apart_by_their_blocks(tmp_path: Path, preset: str) -> None:
+    model = lively_model(preset_settings(preset, branches=("float",)))
+    torch.save(training_dictionary(published_state(model)), tmp_path / "w.pth")
+    settings, _ = read_published(tmp_path / "w.pth")
+    assert settings == model.settings
+
+
 def test_a_bare_state_dict_in_half_precision_becomes_float32(
     model: SelaVPR, tmp_path: Path
 ) -> None:
