@@ -1,4 +1,4 @@
-"""`selavpr map info` and `selavpr map merge`."""
+"""`selavpr map info`: what a map holds."""
 
 from __future__ import annotations
 
@@ -9,52 +9,32 @@ from typing import Any
 from selavpr_ros.cli.options import Parser, add_json_option, print_json
 
 
-def add_parser(commands: Any) -> None:
-    """Add the commands to the parser of `selavpr`."""
-    parser: Parser = commands.add_parser("map", help="look at maps, merge maps")
-    tools = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-
-    info: Parser = tools.add_parser(
+def add_parser(tools: Any) -> None:
+    """Add the command to the parser of `selavpr map`."""
+    parser: Parser = tools.add_parser(
         "info",
         help="what a map holds",
         description="Verify a map and print what it holds: places, segments and their sources,"
         " datum, weights, size.",
         examples=[("selavpr map info campus --json", "for a script")],
     )
-    info.add_argument("map", metavar="MAP", help="folder of a map")
-    add_json_option(info)
-    info.set_defaults(run=run_info)
-
-    merge: Parser = tools.add_parser(
-        "merge",
-        help="make one map of several",
-        description="Make one map of several that were made with the same weights. Positions are"
-        " expressed in the datum of the first.",
-        examples=[("selavpr map merge north south --output campus", "two halves of a campus")],
-    )
-    merge.add_argument("maps", nargs="+", metavar="MAP", help="folder of a map")
-    merge.add_argument("--output", required=True, metavar="MAP", help="folder of the new map")
-    add_json_option(merge)
-    merge.set_defaults(run=run_merge)
+    parser.add_argument("map", metavar="MAP", help="folder of a map")
+    add_json_option(parser)
+    parser.set_defaults(run=run)
 
 
-def run_info(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Print what a map holds."""
-    _report(Path(options.map), options.json)
+    report(Path(options.map), options.json)
     return 0
 
 
-def run_merge(options: argparse.Namespace) -> int:
-    """Merge maps and print what the result holds."""
-    from selavpr_core.place_map import merge_maps
+def report(path: Path, as_json: bool) -> None:
+    """Print what the map in a folder holds.
 
-    output = Path(options.output)
-    merge_maps([Path(source) for source in options.maps], output)
-    _report(output, options.json)
-    return 0
-
-
-def _report(path: Path, as_json: bool) -> None:
+    Raises:
+        MapError: as PlaceMap.load.
+    """
     from selavpr_core.place_map import map_info
 
     info = map_info(path)
