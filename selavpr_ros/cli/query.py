@@ -9,21 +9,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from selavpr_core.errors import SelaVPRError, WeightsError
-from selavpr_ros.cli.options import (
-    Parser,
-    add_json_option,
-    add_model_options,
-    positive_integer,
-    print_json,
-)
+from selavpr_core.errors import SelaVPRError
+from selavpr_ros.cli.options import Parser, add_json_option, positive_integer, print_json
+from selavpr_ros.cli.searching import add_search_options, describer_for, opened
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from selavpr_core.describer import Describer
-    from selavpr_core.place_map import ModelInfo, PlaceMap
+    from selavpr_core.place_map import PlaceMap
     from selavpr_core.retrieval import Localizer, Match
 
 _logger = logging.getLogger(__name__)
@@ -48,36 +43,19 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--top", type=positive_integer, default=5, metavar="N", help="matches printed; default: 5"
     )
-    parser.add_argument(
-        "--mode",
-        choices=("two-stage", "code", "float"),
-        help="two-stage: candidates by code, ranked by descriptor; default: two-stage, or the one"
-        " that the map can do",
-    )
-    parser.add_argument(
-        "--candidates",
-        type=positive_integer,
-        default=100,
-        metavar="N",
-        help="candidates of the first stage; default: 100",
-    )
     add_json_option(parser)
-    add_model_options(parser, "those that the map was made with")
+    add_search_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Describe the images, search the map, print the matches; fail where no image can be read."""
-    from selavpr_core.place_map import PlaceMap
-    from selavpr_core.place_map.manifest import read_manifest
-    from selavpr_core.retrieval import Localizer
-
     path = Path(options.map)
     if not any(Path(image).is_file() for image in options.images):
         raise SelaVPRError(f"no such image: {', '.join(options.images)}; check the path")
-    describer = _describer(options, read_manifest(path).model)
-    place_map = PlaceMap.load(path, describer.fingerprint)
-    localizer = Localizer(place_map, _mode(options.mode, place_map.model), options.candidates)
+    describer = describer_for(path, options)
+    localizer = opened(path, describer, options)
+    place_map = localizer.place_map
     if not options.json:
         print(
             f"{path}: {len(place_map)} places, weights {describer.source}"
@@ -113,28 +91,6 @@ def run(options: argparse.Namespace) -> int:
     if failures:
         _logger.warning("%d of %d images left out", len(failures), len(options.images))
     return 0
-
-
-def _describer(options: argparse.Namespace, model: ModelInfo) -> Describer:
-    from selavpr_core.describer import load_describer
-
-    weights = options.weights or model.source
-    try:
-        return load_describer(weights, options.device, options.precision, options.batch_size)
-    except WeightsError as error:
-        if options.weights:
-            raise
-        raise type(error)(
-            f"{error} (the map was made with {weights}: pass --weights if they are elsewhere)"
-        ) from None
-
-
-def _mode(given: str | None, model: ModelInfo) -> Any:
-    if given is not None:
-        return given
-    if model.code_bytes is None:
-        return "float"
-    return "code" if model.descriptor_dim is None else "two-stage"
 
 
 def _answers(
