@@ -8,8 +8,6 @@ before it is decoded. Descriptions are written as they come, so memory does not 
 from __future__ import annotations
 
 import logging
-import shutil
-import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -52,6 +50,7 @@ from selavpr_ros.mapping.settings import MappingSettings
 from selavpr_ros.mapping.summary import BagSummary, MapSummary
 from selavpr_ros.mapping.thumbnail import thumbnail
 from selavpr_ros.mapping.track import NANOSECONDS, Drop
+from selavpr_ros.progress import progress_bar
 
 _logger = logging.getLogger(__name__)
 
@@ -212,18 +211,8 @@ class _Build:
         return self.writer
 
     def _bar(self, description: str, total: int = 0) -> tqdm[Any]:
-        terminal = shutil.get_terminal_size()
-        return tqdm(
-            desc=description,
-            total=total or None,
-            unit=" frames" if total else " messages",
-            leave=False,
-            # tqdm alone draws nothing on a terminal that does not know its size (docker exec -t).
-            ncols=terminal.columns,
-            nrows=terminal.lines,
-            file=sys.stderr,
-            disable=None if self._progress else True,  # None: where stderr is no terminal
-        )
+        unit = "frames" if total else "messages"
+        return progress_bar(description, total or None, unit, self._progress, delay=0.0)
 
     def _first_pass(
         self, reader: BagReader, summary: BagSummary, bar: tqdm[Any]
