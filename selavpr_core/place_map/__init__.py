@@ -1,5 +1,6 @@
 """The place map on disk: writing, loading, merging (format: docs/map_format.md)."""
 
+from selavpr_core.place_map.calibration import Calibration
 from selavpr_core.place_map.info import map_info
 from selavpr_core.place_map.manifest import Manifest, ModelInfo, SegmentInfo, read_manifest
 from selavpr_core.place_map.merging import merge_maps
@@ -8,6 +9,7 @@ from selavpr_core.place_map.segment_writer import SegmentWriter
 from selavpr_core.place_map.writer import MapWriter
 
 __all__ = [
+    "Calibration",
     "Manifest",
     "MapWriter",
     "ModelInfo",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selavpr_core.place_map.manifest import MANIFEST_NAME, VERSION, SegmentInfo, read_manifest
+from selavpr_core.place_map.manifest import MANIFEST_NAME, SegmentInfo, read_manifest
 from selavpr_core.place_map.segment import Segment
 
 
@@ -20,9 +20,10 @@ def map_info(path: Path | str) -> dict[str, Any]:
         path, name, version of the format; places: their number; length: of all tracks, metres;
         extent: bounding box, {"min": [x, y, z], "max": [x, y, z]} metres in the map frame, None
         for an empty map; datum: as Datum.to_json, or None; model: fingerprint, source, preset,
-        pretrained, descriptor_dim, code_bytes; bytes: size on disk; segments: for each name,
-        source, created, places, length (metres), start and end (ISO 8601, UTC), first_stamp and
-        last_stamp (ns), bytes, and thumbnails: "present", "left behind" or "none".
+        pretrained, descriptor_dim, code_bytes; calibration: as Calibration, or None; bytes: size
+        on disk; segments: for each name, source, created, places, length (metres), start and end
+        (ISO 8601, UTC), first_stamp and last_stamp (ns), bytes, and thumbnails: "present",
+        "left behind" or "none".
 
     Raises:
         MapError: as PlaceMap.load.
@@ -44,12 +45,13 @@ def map_info(path: Path | str) -> dict[str, Any]:
     return {
         "path": str(path),
         "name": path.resolve().name,
-        "version": VERSION,
+        "version": manifest.version,
         "places": manifest.count,
         "length": sum(segment["length"] for segment in segments),
         "extent": extent,
         "datum": None if manifest.datum is None else manifest.datum.to_json(),
         "model": dict(vars(manifest.model)),
+        "calibration": None if manifest.calibration is None else dict(vars(manifest.calibration)),
         "bytes": (path / MANIFEST_NAME).stat().st_size
         + sum(segment["bytes"] for segment in segments),
         "segments": segments,
@@ -70,8 +72,8 @@ def _segment_info(info: SegmentInfo, segment: Segment) -> dict[str, Any]:
         "created": info.created,
         "places": info.count,
         "length": float(np.linalg.norm(steps, axis=1).sum()),
-        "start": _iso(info.first_stamp),
-        "end": _iso(info.last_stamp),
+        "start": iso_time(info.first_stamp),
+        "end": iso_time(info.last_stamp),
         "first_stamp": info.first_stamp,
         "last_stamp": info.last_stamp,
         "bytes": info.data.bytes + thumbnail_bytes,
@@ -79,7 +81,7 @@ def _segment_info(info: SegmentInfo, segment: Segment) -> dict[str, Any]:
     }
 
 
-def _iso(stamp: int) -> str:
+def iso_time(stamp: int) -> str:
     """Return nanoseconds since the epoch as ISO 8601 in UTC, to the millisecond."""
     seconds, nanoseconds = divmod(stamp, 10**9)
     moment = datetime.fromtimestamp(seconds, timezone.utc)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from selavpr_core.errors import GeodesyError, MapError
 from selavpr_core.geodesy import Datum
+from selavpr_core.place_map.calibration import Calibration
 from selavpr_core.place_map.tensor_file import FileDigest
 from selavpr_core.storage.durable import publish
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 MANIFEST_NAME = "map.json"
 FORMAT = "selavpr place map"
-VERSION = 1
+VERSION = 2
 
 _T = TypeVar("_T")
 
@@ -117,11 +118,13 @@ class SegmentInfo:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Everything in `map.json`."""
+    """Everything in `map.json`. version: of the file that was read; VERSION is what is written."""
 
     model: ModelInfo
     datum: Datum | None
     segments: tuple[SegmentInfo, ...]
+    calibration: Calibration | None = None
+    version: int = VERSION
 
     @property
     def count(self) -> int:
@@ -184,6 +187,7 @@ def write_manifest(folder: Path, manifest: Manifest, temporary: Path) -> None:
         "datum": None if manifest.datum is None else manifest.datum.to_json(),
         "model": dict(vars(manifest.model)),
         "segments": [_segment_entries(segment) for segment in manifest.segments],
+        "calibration": None if manifest.calibration is None else dict(vars(manifest.calibration)),
     }
     temporary.write_text(json.dumps(entries, indent=1, ensure_ascii=False) + "\n", "utf-8")
     publish(temporary, folder / MANIFEST_NAME)
@@ -210,7 +214,12 @@ def _segment_entries(segment: SegmentInfo) -> dict[str, Any]:
 
 
 def _parse(entries: dict[str, Any]) -> Manifest:
-    _check_keys(entries, {"format", "version", "datum", "model", "segments"}, "the manifest")
+    expected = {"format", "version", "datum", "model", "segments"}
+    calibration = None
+    if entries["version"] > 1:
+        expected.add("calibration")
+        calibration = _optional(entries, "calibration", dict)
+    _check_keys(entries, expected, "the manifest")
     datum = _optional(entries, "datum", dict)
     model = _field(entries, "model", dict)
     _check_keys(model, set(ModelInfo.__dataclass_fields__), "model")
@@ -229,6 +238,8 @@ def _parse(entries: dict[str, Any]) -> Manifest:
         ),
         datum=None if datum is None else _parse_datum(datum),
         segments=tuple(segments),
+        calibration=None if calibration is None else _parse_calibration(calibration),
+        version=entries["version"],
     )
     stored = sum(1 + (segment.thumbnails is not None) for segment in segments)
     if len(manifest.files()) != stored:
@@ -238,9 +249,32 @@ def _parse(entries: dict[str, Any]) -> Manifest:
 
 def _parse_datum(entries: dict[str, Any]) -> Datum:
     for name in ("latitude", "longitude", "altitude"):
-        if not math.isfinite(_number(entries, name)):
-            raise ValueError(f"{name} of the datum is not finite")
+        _number(entries, name, "the datum")
     return Datum.from_json(entries)
+
+
+def _parse_calibration(entries: dict[str, Any]) -> Calibration:
+    _check_keys(entries, set(Calibration.__dataclass_fields__), "calibration")
+
+    def number(name: str) -> float:
+        return _number(entries, name, "the calibration")
+
+    return Calibration(
+        similarity=number("similarity"),
+        margin=number("margin"),
+        wanted_precision=number("wanted_precision"),
+        precision=number("precision"),
+        precision_bound=number("precision_bound"),
+        recall=number("recall"),
+        queries=_field(entries, "queries", int),
+        outside=_field(entries, "outside", int),
+        radius=number("radius"),
+        mode=_field(entries, "mode", str),
+        candidates=_field(entries, "candidates", int),
+        places=_field(entries, "places", int),
+        source=_field(entries, "source", str),
+        created=_field(entries, "created", str),
+    )
 
 
 def _parse_segment(entries: object) -> SegmentInfo:
@@ -300,11 +334,14 @@ def _optional(entries: Mapping[str, Any], name: str, kind: type[_T]) -> _T | Non
     return None if entries.get(name, 0) is None else _field(entries, name, kind)
 
 
-def _number(entries: Mapping[str, Any], name: str) -> float:
+def _number(entries: Mapping[str, Any], name: str, where: str) -> float:
     value = entries.get(name)
-    if type(value) is int or type(value) is float:
-        try:
-            return float(value)
-        except OverflowError:
-            raise ValueError(f"{name} of the datum is not finite") from None
-    raise ValueError(f"{name} of the datum is {value!r}, not a number")
+    if type(value) is not int and type(value) is not float:
+        raise ValueError(f"{name} of {where} is {value!r}, not a number")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"{name} of {where} is not finite")
+    return number

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from selavpr_core.errors import MapError
 from selavpr_core.geodesy import Datum
+from selavpr_core.place_map.calibration import Calibration
 from selavpr_core.place_map.manifest import Manifest, ModelInfo, SegmentInfo, read_manifest
 from selavpr_core.place_map.segment import Segment, data_columns
 from selavpr_core.place_map.spacing import Spacing
@@ -25,6 +26,8 @@ class PlaceMap:
         model: the model that described the places.
         datum: origin of the map frame; None for a map in the frame of its odometry.
         segments: what the manifest says about each segment.
+        calibration: the thresholds found for this map; None where nobody looked for them. They
+            may be those of fewer places than there are now.
         codes: [n, code_bytes] uint8 of each segment, or None in a map without codes.
         descriptors: [n, descriptor_dim] float16 of each segment, or None without descriptors.
         positions: [N, 3] float64, metres in the map frame (x east, y north, z up with a datum).
@@ -39,6 +42,7 @@ class PlaceMap:
         self.model: ModelInfo = manifest.model
         self.datum: Datum | None = manifest.datum
         self.segments: tuple[SegmentInfo, ...] = manifest.segments
+        self.calibration: Calibration | None = manifest.calibration
         self._opened = opened
         self._spacings: dict[int, Spacing] = {}
         self._starts = np.cumsum([0, *(segment.count for segment in manifest.segments)])
@@ -120,6 +124,14 @@ class PlaceMap:
     def segment_of(self, place: int) -> SegmentInfo:
         """Return the segment that a place belongs to."""
         return self.segments[self._locate(place)[0]]
+
+    def numbered_segments(self) -> list[tuple[SegmentInfo, range]]:
+        """Return each segment with the numbers of its places."""
+        stops = self._starts[1:].tolist()
+        return [
+            (segment, range(stop - segment.count, stop))
+            for segment, stop in zip(self.segments, stops, strict=True)
+        ]
 
     def spacing(self, place: int) -> float:
         """Return the distance in metres to the nearest place of the same segment.

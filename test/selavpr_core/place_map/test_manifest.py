@@ -103,8 +103,8 @@ def test_json_of_something_else(tmp_path: Path, text: str) -> None:
 
 def test_a_newer_version_says_so(tmp_path: Path) -> None:
     entries = write(tmp_path, Manifest(MODEL, None, ()))
-    (tmp_path / "map.json").write_text(json.dumps({**entries, "version": 2, "new": []}))
-    with pytest.raises(MapError, match="format 2, newer than this program's 1: update"):
+    (tmp_path / "map.json").write_text(json.dumps({**entries, "version": 3, "new": []}))
+    with pytest.raises(MapError, match="format 3, newer than this program's 2: update"):
         read_manifest(tmp_path)
 
 

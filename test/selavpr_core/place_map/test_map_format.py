@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from selavpr_core.place_map import ModelInfo, PlaceMap, SegmentInfo
+from selavpr_core.place_map import Calibration, ModelInfo, PlaceMap, SegmentInfo
 from selavpr_core.place_map.manifest import FORMAT, VERSION, StoredFile
 from selavpr_core.place_map.segment import data_columns, thumbnail_columns
 
@@ -30,7 +30,7 @@ def tables(project: Path) -> list[dict[str, list[str]]]:
 
 
 def test_every_entry_and_tensor_is_described(project: Path, tmp_path: Path) -> None:
-    manifest, datum, model, segment, stored, data, thumbnails = tables(project)
+    manifest, datum, model, segment, stored, calibration, data, thumbnails = tables(project)
     path = write_map(tmp_path / "m", {"a": places(1)})
     entries = json.loads((path / "map.json").read_text())
     assert list(manifest) == list(entries)
@@ -38,6 +38,7 @@ def test_every_entry_and_tensor_is_described(project: Path, tmp_path: Path) -> N
     assert list(model) == list(ModelInfo.__dataclass_fields__)
     assert list(segment) == list(SegmentInfo.__dataclass_fields__)
     assert list(stored) == list(StoredFile.__dataclass_fields__)
+    assert list(calibration) == list(Calibration.__dataclass_fields__)
     for table, columns in ((data, data_columns(MODEL, 7)), (thumbnails, thumbnail_columns(7, 5))):
         assert set(table) == set(columns)
         for name, tensor in columns.items():

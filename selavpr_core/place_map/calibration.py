@@ -1,0 +1,60 @@
+"""What a map knows about its thresholds: the outcome of `selavpr calibrate`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from selavpr_core.errors import MapError
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Thresholds at which a map's answers are as often right as was wanted, and how that was found.
+
+    An answer counts that has at least this similarity and this margin. The shares are of the
+    queries that the thresholds were chosen on, among them some from places outside of the map.
+
+    Attributes:
+        similarity: least similarity of the best match, -1 to 1.
+        margin: least margin (selavpr_core.retrieval.margin), 0 to 2.
+        wanted_precision: the share of right answers that was asked for, 0 to 1.
+        precision: the share of answers that are right.
+        precision_bound: what the precision is at least, with 95 % confidence.
+        recall: the share of the queries from inside of the map that are answered, and rightly.
+        queries: number of queries from inside of the map.
+        outside: number of queries from outside of it.
+        radius: metres from the true position within which an answer is right.
+        mode, candidates: of the search; thresholds hold for this mode alone.
+        places: number of places that the map had. It may have grown since.
+        source: where the queries came from, for people.
+        created: when, ISO 8601 in UTC.
+    """
+
+    similarity: float
+    margin: float
+    wanted_precision: float
+    precision: float
+    precision_bound: float
+    recall: float
+    queries: int
+    outside: int
+    radius: float
+    mode: str
+    candidates: int
+    places: int
+    source: str
+    created: str
+
+    def __post_init__(self) -> None:
+        for name in ("wanted_precision", "precision", "precision_bound", "recall"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise MapError(f"{name} of a calibration cannot be {getattr(self, name)}")
+        if not (-1 <= self.similarity <= 1 and 0 <= self.margin <= 2):
+            raise MapError(
+                f"a calibration cannot have similarity {self.similarity}, margin {self.margin}"
+            )
+        if not 0 < self.radius < math.inf:
+            raise MapError(f"the radius of a calibration cannot be {self.radius}")
+        if min(self.queries, self.outside) < 0 or min(self.candidates, self.places) < 1:
+            raise MapError("a calibration has impossible numbers")
