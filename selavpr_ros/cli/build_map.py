@@ -12,6 +12,7 @@ from selavpr_ros.cli.options import (
     Parser,
     add_json_option,
     add_model_options,
+    add_topic_options,
     not_negative,
     positive,
     print_json,
@@ -59,16 +60,7 @@ def add_parser(commands: Any) -> None:
     add_json_option(parser)
     add_model_options(parser, f"{DEFAULT_WEIGHTS}, or those of the map that is added to")
 
-    topics = parser.add_argument_group("topics", "found by their type where only one fits")
-    topics.add_argument("--image-topic", metavar="TOPIC", help="Image or CompressedImage")
-    topics.add_argument("--fix-topic", metavar="TOPIC", help="NavSatFix")
-    topics.add_argument(
-        "--pose-topic",
-        metavar="TOPIC",
-        help="Odometry, PoseStamped or PoseWithCovarianceStamped: headings, and positions where"
-        " there is no GPS",
-    )
-    topics.add_argument("--imu-topic", metavar="TOPIC", help="Imu with orientation: headings")
+    topics = add_topic_options(parser)
     topics.add_argument(
         "--position-from",
         choices=("auto", "fix", "pose"),

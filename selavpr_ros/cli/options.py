@@ -64,6 +64,21 @@ def add_model_options(parser: argparse.ArgumentParser, default_weights: str) -> 
     )
 
 
+def add_topic_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Add the options that name a bag's topics, and return their group."""
+    group = parser.add_argument_group("topics", "found by their type where only one fits")
+    group.add_argument("--image-topic", metavar="TOPIC", help="Image or CompressedImage")
+    group.add_argument("--fix-topic", metavar="TOPIC", help="NavSatFix")
+    group.add_argument(
+        "--pose-topic",
+        metavar="TOPIC",
+        help="Odometry, PoseStamped or PoseWithCovarianceStamped: headings, and positions where"
+        " there is no GPS",
+    )
+    group.add_argument("--imu-topic", metavar="TOPIC", help="Imu with orientation: headings")
+    return group
+
+
 def add_json_option(parser: argparse.ArgumentParser) -> None:
     """Add --json."""
     parser.add_argument(
