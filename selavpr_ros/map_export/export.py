@@ -1,0 +1,63 @@
+"""Writing a map's places to a file, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from selavpr_core.errors import MapError
+from selavpr_core.place_map import PlaceMap
+from selavpr_core.storage.durable import publish
+from selavpr_ros.map_export.geojson import geojson_lines
+from selavpr_ros.map_export.kml import kml_lines
+from selavpr_ros.map_export.tum import tum_lines
+
+Format = Literal["geojson", "kml", "tum"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+_LINES: dict[Format, Callable[[PlaceMap], Iterator[str]]] = {
+    "geojson": geojson_lines,
+    "kml": kml_lines,
+    "tum": tum_lines,
+}
+_SUFFIXES: dict[str, Format] = {".geojson": "geojson", ".json": "geojson", ".kml": "kml"}
+_SUFFIXES.update({".tum": "tum", ".txt": "tum"})
+
+
+def format_of(output: Path) -> Format | None:
+    """Return the format that a file's name stands for, None where it says nothing."""
+    return _SUFFIXES.get(output.suffix.lower())
+
+
+def export_map(
+    place_map: PlaceMap,
+    output: Path,
+    kind: str,
+    progress: Callable[[int], object] | None = None,
+) -> None:
+    """Write the places of a map to a file, which is replaced if it exists.
+
+    Args:
+        place_map: the map; GeoJSON and KML need one with a datum.
+        output: the file.
+        kind: one of FORMATS.
+        progress: is called with 1 for each line that was written.
+
+    Raises:
+        MapError: an unknown format, one that needs a datum, or a file that cannot be written.
+    """
+    if kind not in FORMATS:
+        raise MapError(f"there is no format {kind!r}: choose one of {', '.join(FORMATS)}")
+    temporary = output.with_name(f".{output.name}.new")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            for line in _LINES[cast(Format, kind)](place_map):
+                file.write(line)
+                if progress is not None:
+                    progress(1)
+        publish(temporary, output)
+    except OSError as error:
+        raise MapError(f"{output} cannot be written: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
