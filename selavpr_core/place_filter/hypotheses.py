@@ -1,0 +1,153 @@
+"""Weighted Gaussians over planar poses: moved by odometry, corrected by places, merged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selavpr_core.place_filter.motion import Motion
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+
+def wrapped(angles: Array) -> Array:
+    """Angles in radians, moved by whole turns into [-pi, pi]."""
+    turned: Array = (angles + np.pi) % (2.0 * np.pi) - np.pi
+    return turned
+
+
+@dataclass
+class Hypotheses:
+    """Where the camera may be.
+
+    weights: `[H]`. means: `[H, 3]` of x, y (metres) and yaw (radians). covariances: `[H, 3, 3]`.
+    heights: `[H]` metres; their variances: `[H]`.
+    """
+
+    weights: Array
+    means: Array
+    covariances: Array
+    heights: Array
+    height_variances: Array
+
+    @classmethod
+    def none(cls) -> Hypotheses:
+        """No hypothesis."""
+        return cls(np.zeros(0), np.zeros((0, 3)), np.zeros((0, 3, 3)), np.zeros(0), np.zeros(0))
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def only(self, wanted: NDArray[np.bool_] | Indices) -> Hypotheses:
+        """Return those that are wanted, by number or mask."""
+        return Hypotheses(
+            self.weights[wanted],
+            self.means[wanted],
+            self.covariances[wanted],
+            self.heights[wanted],
+            self.height_variances[wanted],
+        )
+
+    def joined(self, others: Hypotheses) -> Hypotheses:
+        """Return these and others, in this order."""
+        return Hypotheses(
+            np.concatenate([self.weights, others.weights]),
+            np.concatenate([self.means, others.means]),
+            np.concatenate([self.covariances, others.covariances]),
+            np.concatenate([self.heights, others.heights]),
+            np.concatenate([self.height_variances, others.height_variances]),
+        )
+
+    def move(self, motion: Motion) -> None:
+        """Move all by odometry.
+
+        A yaw that is not known turns the way into a wider or narrower arc, so the displacement is
+        taken with the exact first two moments of the rotated way (yaw normal), and only its
+        correlation with the position so far is linear.
+        """
+        yaw_variance = self.covariances[:, 2, 2]
+        shrink = np.exp(-0.5 * yaw_variance)  # E cos(error)
+        cos, sin = np.cos(self.means[:, 2]), np.sin(self.means[:, 2])
+        along = np.stack(
+            [cos * motion.dx - sin * motion.dy, sin * motion.dx + cos * motion.dy], axis=1
+        )
+        across = np.stack([-along[:, 1], along[:, 0]], axis=1)
+        self.means[:, :2] += shrink[:, None] * along
+        self.means[:, 2] = wrapped(self.means[:, 2] + motion.dyaw)
+
+        jacobian = np.broadcast_to(np.eye(3), self.covariances.shape).copy()
+        jacobian[:, :2, 2] = shrink[:, None] * across
+        moved = jacobian @ self.covariances @ jacobian.transpose(0, 2, 1)
+        fourth = shrink**4  # E cos(2 error)
+        along_spread = np.maximum(0.5 * (1.0 + fourth) - shrink**2, 0.0)
+        across_spread = np.maximum(0.5 * (1.0 - fourth) - shrink**2 * yaw_variance, 0.0)
+        moved[:, :2, :2] += (
+            along_spread[:, None, None] * along[:, :, None] * along[:, None, :]
+            + across_spread[:, None, None] * across[:, :, None] * across[:, None, :]
+        )
+        moved[:, [0, 1], [0, 1]] += motion.sigma**2
+        moved[:, 2, 2] += motion.sigma_yaw**2
+        self.covariances = moved
+        self.height_variances += (0.1 * motion.distance) ** 2 + motion.sigma**2
+
+    def merged(self, groups: Indices) -> Hypotheses:
+        """Merge those with the same number in `groups` [H] (0 to G - 1), keeping two moments.
+
+        The result is in the order of the groups.
+        """
+        count = int(groups.max(initial=-1)) + 1
+        total = np.bincount(groups, self.weights, count)
+        share = self.weights / total[groups]
+        # Yaws are averaged around the heaviest of the group: they have no zero of their own.
+        order = np.argsort(self.weights, kind="stable")
+        heaviest = np.zeros(count, np.int64)
+        heaviest[groups[order]] = order  # the last write stays
+        centre = self.means[heaviest]
+        offsets = self.means - centre[groups]
+        offsets[:, 2] = wrapped(offsets[:, 2])
+        mean_offsets = np.stack(
+            [np.bincount(groups, share * offsets[:, axis], count) for axis in range(3)], axis=1
+        )
+        spread = offsets - mean_offsets[groups]
+        second = share[:, None, None] * (self.covariances + spread[:, :, None] * spread[:, None, :])
+        covariances = np.zeros((count, 3, 3))
+        np.add.at(covariances, groups, second)
+        means = centre + mean_offsets
+        means[:, 2] = wrapped(means[:, 2])
+        heights = np.bincount(groups, share * self.heights, count)
+        height_spread = self.height_variances + (self.heights - heights[groups]) ** 2
+        return Hypotheses(
+            total, means, covariances, heights, np.bincount(groups, share * height_spread, count)
+        )
+
+
+def group_by_distance(weights: Array, means: Array, radius: Array, turn: Array) -> Indices:
+    """Number groups of poses [H, 3], each around one that no heavier pose is near to.
+
+    Near is within the smaller `radius` [H] (metres) and the larger `turn` [H] (radians) of the two.
+    Returns the group of each pose, [H], numbered from 0.
+    """
+    order = np.argsort(-weights, kind="stable")
+    sorted_means = means[order]
+    gaps = sorted_means[:, None, :] - sorted_means[None, :, :]
+    reach = np.minimum(radius[order][:, None], radius[order][None, :])
+    turns = np.maximum(turn[order][:, None], turn[order][None, :])
+    near = (gaps[..., 0] ** 2 + gaps[..., 1] ** 2 < reach**2) & (
+        np.abs(wrapped(gaps[..., 2])) < turns
+    )
+    heavier = np.tril(near, -1)
+    # The heaviest near one; the diagonal ends each row.
+    heavier |= np.eye(len(order), dtype=bool)
+    parent = np.argmax(heavier, axis=1)
+    while True:  # to the root: at most a few steps
+        above = parent[parent]
+        if np.array_equal(above, parent):
+            break
+        parent = above
+    roots, numbered = np.unique(parent, return_inverse=True)
+    groups = np.empty(len(order), np.int64)
+    groups[order] = numbered.reshape(-1)
+    return groups

@@ -1,0 +1,337 @@
+"""A Bayes filter over the places of a map."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from selavpr_core.place_filter.belief import Belief, State
+from selavpr_core.place_filter.hypotheses import Hypotheses, group_by_distance, wrapped
+from selavpr_core.place_filter.likelihood import MISSED, excesses, likelihood_ratios
+from selavpr_core.place_filter.motion import Motion
+from selavpr_core.place_filter.places import VIEW_SIGMA, Places
+from selavpr_core.place_filter.settings import FilterSettings
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+BIRTHS = 32  # new hypotheses a frame
+MOST = 40  # hypotheses that are kept
+LEAST = 1e-7  # of all probability; less is forgotten
+BORN = 0.3  # share of "nowhere" that is looked for among the candidates of each independent look
+LEFT = 25.0  # m off the mapped ground after which the map is left
+NOVELTY = 0.5  # change of the candidates that makes a look independent of the one before
+TILT_SIGMA = 0.1  # rad; roll and pitch are not observed
+LEAST_SIGMA = 0.3  # m; no pose claims to be better
+UNKNOWN_YAW_VARIANCE = math.pi**2
+YAW_RATE = 0.3  # rad/s, one sigma, where no odometry says how the camera turned
+PERSISTENCE = 1.0  # s for which an unknown speed stays the same
+
+
+class PlaceFilter:
+    """Joins what single images say about the place with how the camera moved in between.
+
+    The camera is somewhere around a mapped place (hypotheses: Gaussians over x, y and yaw, each
+    with a probability) or nowhere in the map. For each image,
+
+    - motion moves the hypotheses;
+    - the candidates' likelihood ratios (likelihood.py) raise hypotheses near them and lower the
+      others, and correct their poses by probabilistic data association (Bar-Shalom, Daum, Huang,
+      "The Probabilistic Data Association Filter", 2009);
+    - candidates far from every hypothesis become hypotheses, out of the probability of "nowhere",
+      to which all others leak: a camera that was carried elsewhere is found again.
+
+    Images that show the same as the one before say nothing new: the evidence of an image counts by
+    how far its candidates have changed since the last one that counted in full. So a robot that
+    stands still becomes no surer, at any frame rate.
+    """
+
+    def __init__(
+        self,
+        positions: ArrayLike,
+        headings: ArrayLike,
+        starts: ArrayLike = (0,),
+        settings: FilterSettings | None = None,
+        position_sigmas: ArrayLike | None = None,
+        heading_sigmas: ArrayLike | None = None,
+    ) -> None:
+        """Prepare for a map of N places.
+
+        Args:
+            positions: `[N, 3]` metres in the map frame.
+            headings: `[N]` radians counter-clockwise from x; nan where unknown.
+            starts: numbers of the first places of the map's segments.
+            settings: assumptions; the defaults suit ground robots and cars.
+            position_sigmas: `[N]` metres, one horizontal sigma; nan or None where unknown.
+            heading_sigmas: `[N]` radians; nan or None where unknown.
+
+        Raises ValueError for arrays that do not belong together.
+        """
+        self.settings = settings or FilterSettings()
+        self.places = Places(positions, headings, starts, position_sigmas, heading_sigmas)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: the camera may be anywhere."""
+        self._hypotheses = Hypotheses.none()
+        self._nowhere = 1.0
+        self._seen = np.zeros(len(self.places))  # excesses of the last image that counted in full
+        self._counted = 0.0  # novelty since then
+        self._fresh = True
+
+    def update(
+        self, places: ArrayLike, similarities: ArrayLike, motion: Motion | None, seconds: float
+    ) -> Belief:
+        """Take in one image and return where the camera is.
+
+        Args:
+            places: `[K]` numbers of the most similar places, each once, in any order.
+            similarities: `[K]` of these; all others of the map are taken to be less similar.
+            motion: of the camera since the last image; None where nothing says.
+            seconds: since the last image; at least 0.
+        """
+        listed = np.asarray(places, np.int64)
+        excess = excesses(np.asarray(similarities, np.float64))
+        self._move(motion, max(seconds, 0.0))
+        share = self._novelty(listed, excess)
+        if share > 0.0 and len(listed):
+            ratios = np.full(len(self.places), MISSED**share)
+            ratios[listed] = likelihood_ratios(excess, len(self.places)) ** share
+            self._weigh(ratios, share)
+            self._bear(listed, ratios, share)
+            self._tidy()
+        return self._belief()
+
+    # --- motion
+
+    def _move(self, motion: Motion | None, seconds: float) -> None:
+        if motion is not None and not self._plausible(motion, seconds):
+            motion = None
+        if motion is None:
+            wander = self.settings.speed * math.sqrt(seconds * max(seconds, PERSISTENCE))
+            turn = YAW_RATE * math.sqrt(seconds * max(seconds, PERSISTENCE))
+            motion = Motion(0.0, 0.0, 0.0, wander, turn)
+        if len(self._hypotheses):
+            self._hypotheses.move(motion)
+            self._leave(max(motion.distance, 0.0))
+
+    def _plausible(self, motion: Motion, seconds: float) -> bool:
+        if not all(math.isfinite(value) for value in motion):
+            return False
+        # Stamps are not exact: allow for a tenth of a second.
+        return motion.distance <= self.settings.fastest * (seconds + 0.1)
+
+    def _leave(self, distance: float) -> None:
+        """Give up hypotheses that have gone off the mapped ground."""
+        hypotheses = self._hypotheses
+        numbers, near = self.places.neighbours.around(hypotheses.means[:, :2])
+        offsets = self.places.positions[near, :2] - hypotheses.means[numbers, :2]
+        variances = 0.5 * np.trace(hypotheses.covariances[:, :2, :2], axis1=1, axis2=2)
+        squared = (offsets**2).sum(axis=1) / (variances[numbers] + self.places.reaches[near] ** 2)
+        nearest = np.full(len(hypotheses), np.inf)
+        np.minimum.at(nearest, numbers, squared)
+        lost = (1.0 - np.exp(-0.5 * nearest)) * (1.0 - math.exp(-distance / LEFT))
+        self._nowhere += float((hypotheses.weights * lost).sum())
+        hypotheses.weights = hypotheses.weights * (1.0 - lost)
+
+    # --- evidence
+
+    def _novelty(self, listed: Indices, excess: Array) -> float:
+        """How much of an independent look this image is, 0 to 1."""
+        norm = float(np.linalg.norm(excess)) * float(np.linalg.norm(self._seen))
+        if self._fresh:
+            change = 1.0
+        elif norm == 0.0:
+            change = 0.0
+        else:
+            change = 1.0 - float(excess @ self._seen[listed]) / norm
+        share = min(max(change - self._counted, 0.0) / NOVELTY, 1.0)
+        self._counted = max(self._counted, change)
+        if change >= NOVELTY:
+            self._seen[:] = 0.0
+            self._seen[listed] = excess
+            self._counted = 0.0
+            self._fresh = False
+        return share
+
+    def _weigh(self, ratios: Array, share: float) -> None:
+        """Raise, lower and correct the hypotheses by the likelihood ratios [N] of all places."""
+        leak = share * self.settings.kidnapped
+        hypotheses = self._hypotheses
+        if not len(hypotheses):
+            return
+        kept = hypotheses.weights * (1.0 - leak)
+        self._nowhere += float((hypotheses.weights * leak).sum())
+        map_places = self.places
+
+        numbers, near = map_places.neighbours.around(hypotheses.means[:, :2])
+        # The reach of the places around, by their distance-blind mean: it changes slowly.
+        count = len(hypotheses)
+        found = np.bincount(numbers, minlength=count)
+        reach = np.bincount(numbers, map_places.reaches[near], count) / np.maximum(found, 1)
+        noise = np.zeros((count, 3, 3))
+        noise[:, 0, 0] = noise[:, 1, 1] = np.maximum(reach, 0.1) ** 2
+        noise[:, 2, 2] = VIEW_SIGMA**2
+        total = hypotheses.covariances + noise
+        inverse = np.linalg.inv(total)
+        peak = np.sqrt(np.linalg.det(noise) / np.linalg.det(total))
+        offsets = np.empty((len(numbers), 3))
+        offsets[:, :2] = map_places.positions[near, :2] - hypotheses.means[numbers, :2]
+        offsets[:, 2] = wrapped(map_places.yaws[near] - hypotheses.means[numbers, 2])
+        offsets[~map_places.looks[near], 2] = 0.0
+        squared = np.einsum("pi,pij,pj->p", offsets, inverse[numbers], offsets)
+        nearness = peak[numbers] * np.exp(-0.5 * squared) * map_places.shares[near]
+        mapped = np.bincount(numbers, nearness, count)
+        nearness /= np.maximum(mapped, 1.0)[numbers]
+
+        gains = nearness * (ratios[near] - 1.0)
+        evidence = np.maximum(1.0 + np.bincount(numbers, gains, count), MISSED**share)
+        hypotheses.weights = kept * evidence
+        self._correct(numbers, offsets, np.maximum(gains, 0.0), evidence, noise, inverse, share)
+
+        raised = np.maximum(gains, 0.0)
+        lifted = np.bincount(numbers, raised, count)
+        some = lifted > 0.0
+        level = np.bincount(numbers, raised * map_places.positions[near, 2], count)
+        level[some] /= lifted[some]
+        certainty = np.where(some, lifted / evidence.clip(1e-12), 0.0).clip(0.0, 1.0)
+        gain = share * certainty * hypotheses.height_variances
+        gain /= hypotheses.height_variances + reach**2 + 1e-6
+        hypotheses.heights = hypotheses.heights + gain * (level - hypotheses.heights)
+        hypotheses.height_variances = hypotheses.height_variances * (1.0 - gain)
+
+    def _correct(
+        self,
+        numbers: Indices,
+        offsets: Array,
+        raised: Array,
+        evidence: Array,
+        noise: Array,
+        inverse: Array,
+        share: float,
+    ) -> None:
+        """Move each hypothesis towards the places that raised it, with the spread that they have.
+
+        A look that is only a share of an independent one corrects by that share.
+        """
+        hypotheses = self._hypotheses
+        count = len(hypotheses)
+        association = raised / evidence[numbers]
+        together = np.bincount(numbers, association, count)
+        association = association / np.maximum(together, 1.0)[numbers]
+        together = np.minimum(together, 1.0)
+        innovation = np.stack(
+            [np.bincount(numbers, association * offsets[:, axis], count) for axis in range(3)],
+            axis=1,
+        )
+        second = np.empty((count, 3, 3))
+        for row in range(3):
+            for column in range(row + 1):
+                moment = association * offsets[:, row] * offsets[:, column]
+                second[:, row, column] = np.bincount(numbers, moment, count)
+                second[:, column, row] = second[:, row, column]
+        spread = second - innovation[:, :, None] * innovation[:, None, :]
+        prior = hypotheses.covariances
+        if share < 1.0:
+            inverse = np.linalg.inv(prior + noise / share)
+        gain = prior @ inverse
+        turned = gain.transpose(0, 2, 1)
+        posterior = prior - together[:, None, None] * (gain @ prior) + gain @ spread @ turned
+        hypotheses.covariances = 0.5 * (posterior + posterior.transpose(0, 2, 1))
+        moved = (gain @ innovation[:, :, None])[:, :, 0]
+        hypotheses.means = hypotheses.means + moved
+        hypotheses.means[:, 2] = wrapped(hypotheses.means[:, 2])
+
+    def _bear(self, listed: Indices, ratios: Array, share: float) -> None:
+        """Make hypotheses of candidates, out of the probability of being nowhere."""
+        born = BORN if not len(self._hypotheses) else 1.0 - (1.0 - BORN) ** share
+        map_places = self.places
+        weights = self._nowhere * born * map_places.shares[listed] / map_places.distinct
+        weights = weights * ratios[listed]
+        # The part of the prior that falls on places that are not listed, or not among the best.
+        best = np.argsort(-weights, kind="stable")[:BIRTHS]
+        self._nowhere *= 1.0 - born
+        unlisted = 1.0 - float(map_places.shares[listed].sum()) / map_places.distinct
+        self._nowhere += self._nowhere * born / (1.0 - born) * max(unlisted, 0.0) * MISSED**share
+        self._nowhere += float(weights.sum() - weights[best].sum())
+        chosen = listed[best]
+        covariances = np.zeros((len(best), 3, 3))
+        covariances[:, 0, 0] = covariances[:, 1, 1] = map_places.reaches[chosen] ** 2
+        covariances[:, 2, 2] = VIEW_SIGMA**2 + map_places.yaw_sigmas[chosen] ** 2
+        means = np.column_stack([map_places.positions[chosen, :2], map_places.yaws[chosen]])
+        self._hypotheses = self._hypotheses.joined(
+            Hypotheses(
+                weights[best],
+                means,
+                covariances,
+                map_places.positions[chosen, 2].copy(),
+                map_places.reaches[chosen] ** 2,
+            )
+        )
+
+    def _tidy(self) -> None:
+        """Merge hypotheses that say the same, forget the least, and let all sum up to one."""
+        hypotheses = self._hypotheses
+        sigmas = np.sqrt(0.5 * np.trace(hypotheses.covariances[:, :2, :2], axis1=1, axis2=2))
+        turns = np.sqrt(hypotheses.covariances[:, 2, 2]) + 0.2
+        groups = group_by_distance(hypotheses.weights, hypotheses.means, 1.5 * sigmas, turns)
+        merged = hypotheses.merged(groups)
+        total = float(merged.weights.sum()) + self._nowhere
+        merged.weights /= total
+        order = np.argsort(-merged.weights, kind="stable")[:MOST]
+        order = order[merged.weights[order] >= LEAST]
+        self._hypotheses = merged.only(order)
+        self._nowhere = 1.0 - float(self._hypotheses.weights.sum())
+
+    # --- answer
+
+    def _belief(self) -> Belief:
+        hypotheses = self._hypotheses
+        if not len(hypotheses):
+            nothing = np.full(3, np.nan)
+            return Belief("lost", 0.0, nothing, math.nan, np.full((6, 6), np.nan), -1)
+        best = int(np.argmax(hypotheses.weights))
+        probability = float(hypotheses.weights[best])
+        place = self._nearest(hypotheses.means[best])
+        covariance = self._covariance(best, place)
+        position = np.append(hypotheses.means[best, :2], hypotheses.heights[best])
+        yaw = float(hypotheses.means[best, 2])
+        if covariance[5, 5] >= UNKNOWN_YAW_VARIANCE:
+            yaw = math.nan
+        state: State = "lost"
+        if probability >= self.settings.candidate:
+            sigma = math.sqrt(float(np.linalg.eigvalsh(covariance[:2, :2])[-1]))
+            sure = probability >= self.settings.localised and sigma <= self.settings.widest
+            state = "localised" if sure else "candidate"
+        return Belief(state, min(probability, 1.0), position, yaw, covariance, place)
+
+    def _nearest(self, pose: Array) -> int:
+        """The place nearest to a pose [3]; a radian of heading counts as ten metres."""
+        _, near = self.places.neighbours.around(pose[None, :2])
+        if not len(near):
+            near = np.arange(len(self.places))
+        offsets = self.places.positions[near, :2] - pose[:2]
+        turns = wrapped(self.places.yaws[near] - pose[2])
+        turns[~self.places.looks[near]] = 0.0
+        return int(near[np.argmin((offsets**2).sum(axis=1) + (10.0 * turns) ** 2)])
+
+    def _covariance(self, best: int, place: int) -> Array:
+        """The hypothesis's own covariance and what all looks have in common.
+
+        The camera drives beside the mapped track, the map is off, the best view is a little ahead:
+        such errors stay the same over many images, so that no number of them makes up for it.
+        """
+        hypotheses, map_places = self._hypotheses, self.places
+        common = map_places.halves[place] ** 2 + map_places.sigmas[place] ** 2 + LEAST_SIGMA**2
+        covariance = np.zeros((6, 6))
+        planar = np.ix_((0, 1, 5), (0, 1, 5))
+        covariance[planar] = hypotheses.covariances[best]
+        covariance[0, 0] += common
+        covariance[1, 1] += common
+        covariance[2, 2] = hypotheses.height_variances[best] + common
+        covariance[3, 3] = covariance[4, 4] = TILT_SIGMA**2
+        covariance[5, 5] += map_places.yaw_sigmas[place] ** 2 + math.radians(3.0) ** 2
+        covariance[5, 5] = min(covariance[5, 5], UNKNOWN_YAW_VARIANCE)
+        return covariance

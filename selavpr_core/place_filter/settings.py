@@ -1,0 +1,35 @@
+"""What the filter assumes, in units that do not depend on the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FilterSettings:
+    """Assumptions of the filter; ValueError for values outside of their ranges.
+
+    localised, candidate: least probability of the best hypothesis for these states. widest: metres;
+    a position whose sigma along its worst direction is larger is not localised. speed: m/s, one
+    sigma of the speed where no odometry says how the camera moved. fastest: m/s; odometry that
+    says more has jumped, and its motion is treated as unknown. kidnapped: probability that the
+    camera was carried elsewhere between two independent looks.
+    """
+
+    localised: float = 0.95
+    candidate: float = 0.5
+    widest: float = 10.0
+    speed: float = 5.0
+    fastest: float = 60.0
+    kidnapped: float = 1e-3
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.candidate <= self.localised < 1.0:
+            raise ValueError(
+                f"0 < candidate <= localised < 1 does not hold: {self.candidate}, {self.localised}"
+            )
+        for name in ("widest", "speed", "fastest"):
+            if not getattr(self, name) > 0.0:
+                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
+        if not 0.0 < self.kidnapped < 0.5:
+            raise ValueError(f"kidnapped must lie between 0 and 0.5, not {self.kidnapped}")
