@@ -5,7 +5,9 @@ from selavpr_core.place_map.info import map_info
 from selavpr_core.place_map.manifest import Manifest, ModelInfo, SegmentInfo, read_manifest
 from selavpr_core.place_map.merging import merge_maps
 from selavpr_core.place_map.place_map import PlaceMap
+from selavpr_core.place_map.places import Place
 from selavpr_core.place_map.segment_writer import SegmentWriter
+from selavpr_core.place_map.session import Session
 from selavpr_core.place_map.writer import MapWriter
 
 __all__ = [
@@ -13,9 +15,11 @@ __all__ = [
     "Manifest",
     "MapWriter",
     "ModelInfo",
+    "Place",
     "PlaceMap",
     "SegmentInfo",
     "SegmentWriter",
+    "Session",
     "map_info",
     "merge_maps",
     "read_manifest",

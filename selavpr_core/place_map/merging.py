@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -10,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from selavpr_core.errors import GeodesyError, MapError
 from selavpr_core.geodesy import Datum
+from selavpr_core.place_map.frames import wrapped
 from selavpr_core.place_map.manifest import (
     MANIFEST_NAME,
     Manifest,
@@ -225,11 +224,5 @@ def _headings(segment: Segment, old: Datum, new: Datum) -> Iterator[Block]:
             new.convergence(latitude, longitude) - old.convergence(latitude, longitude)
             for latitude, longitude in zip(latitudes, longitudes, strict=True)
         ]
-        headings = _wrapped(segment.headings[rows].astype(np.float64) + turns)
+        headings = wrapped(segment.headings[rows].astype(np.float64) + turns)
         yield from array_blocks(headings.astype("<f4"))
-
-
-def _wrapped(angles: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the same angles in (-pi, pi]; NaN stays."""
-    with np.errstate(invalid="ignore"):  # some versions of NumPy warn of NaN here
-        return math.pi - np.mod(math.pi - angles, 2 * math.pi)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
+import os
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -88,11 +89,33 @@ def write_tensor_file(
 
 def file_blocks(path: Path) -> Iterator[memoryview]:
     """Yield a file's bytes through one buffer that is used again for each block."""
-    buffer = bytearray(_BLOCK_BYTES)
-    view = memoryview(buffer)
     with path.open("rb", buffering=0) as file:
-        while read := file.readinto(buffer):
-            yield view[:read]
+        yield from range_blocks(file.fileno(), 0, os.fstat(file.fileno()).st_size)
+
+
+def range_blocks(file: int, start: int, stop: int) -> Iterator[memoryview]:
+    """Yield bytes [start, stop) of an open file through one buffer, wherever its position is.
+
+    Ends early where the file does.
+    """
+    view = memoryview(bytearray(_BLOCK_BYTES))
+    while start < stop and (read := os.preadv(file, [view[: stop - start]], start)):
+        yield view[:read]
+        start += read
+
+
+def read_range(file: int, array: NDArray[Any], start: int) -> None:
+    """Fill a contiguous array with bytes of an open file from `start` on.
+
+    Raises:
+        EOFError: the file ends before.
+    """
+    rest = array.reshape(-1).view(np.uint8).data
+    while rest:
+        read = os.preadv(file, [rest], start)
+        if not read:
+            raise EOFError(f"{rest.nbytes} bytes are missing")
+        rest, start = rest[read:], start + read
 
 
 def array_blocks(array: NDArray[Any]) -> Iterator[memoryview]:

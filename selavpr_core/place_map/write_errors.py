@@ -10,11 +10,11 @@ from selavpr_core.errors import MapError, StorageError
 
 
 @contextmanager
-def write_errors_named(path: Path) -> Iterator[None]:
+def write_errors_named(path: Path, what: str = "the map") -> Iterator[None]:
     """Turn what the file system, or another writer, refuses into a MapError of one line."""
     try:
         yield
     except StorageError as error:
         raise MapError(str(error)) from error
     except OSError as error:
-        raise MapError(f"the map {path} cannot be written: {error.strerror or error}") from error
+        raise MapError(f"{what} {path} cannot be written: {error.strerror or error}") from error

@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
 
 from selavpr_core.errors import MapError
 from selavpr_core.geodesy import Datum
+from selavpr_core.place_map.calibration import Calibration
 from selavpr_core.place_map.manifest import (
     MANIFEST_NAME,
     Manifest,
@@ -27,7 +29,8 @@ from selavpr_core.place_map.segment import (
     file_metadata,
     unique_name,
 )
-from selavpr_core.place_map.segment_writer import SegmentWriter, Spools
+from selavpr_core.place_map.segment_writer import SegmentWriter
+from selavpr_core.place_map.spool import Contents, SegmentContents
 from selavpr_core.place_map.tensor_file import write_tensor_file
 from selavpr_core.place_map.write_errors import write_errors_named
 from selavpr_core.storage.durable import make_folder, publish
@@ -111,6 +114,17 @@ class MapWriter:
         """The segments that the map holds now."""
         return self._manifest.segments
 
+    def set_calibration(self, calibration: Calibration | None) -> None:
+        """Replace the map's calibration, durably; None removes it. Segments added later keep it.
+
+        Raises:
+            MapError: the map cannot be written, or the writer is closed.
+        """
+        if self._lock is None:
+            raise MapError(f"the writer of {self.path} is closed")
+        with write_errors_named(self.path):
+            self._replace_manifest(replace(self._manifest, calibration=calibration))
+
     @contextmanager
     def segment(self, name: str, source: str) -> Iterator[SegmentWriter]:
         """Write one segment: the places of one bag or mapping session.
@@ -127,19 +141,36 @@ class MapWriter:
         Raises:
             MapError: the map cannot be written (disk full, permissions), or the writer is closed.
         """
+        with (
+            self._writing(name) as (unique, work),
+            SegmentWriter(unique, self._manifest.model, work) as segment,
+        ):
+            yield segment
+            if len(segment):
+                self._finish(unique, source, segment.contents(), work)
+
+    def add_segment(self, name: str, source: str, contents: SegmentContents) -> SegmentInfo:
+        """Write a segment whose places are all there already, and return its entry.
+
+        Takes the name and the source as `segment` does, and raises what it raises.
+        """
+        with self._writing(name) as (unique, work):
+            return self._finish(unique, source, contents, work)
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[tuple[str, Path]]:
+        """Give a new segment its name and a folder to work in; drop it with an exception."""
         if self._lock is None:
             raise MapError(f"the writer of {self.path} is closed")
         if self._segment_open:
             raise MapError(f"a segment of {self.path} is being written: finish it first")
         unique = unique_name(name, {segment.name for segment in self._manifest.segments})
-        source = source.encode(errors="replace").decode()  # a path need not be valid Unicode
         work = self.path / _WORK_FOLDER / unique
         self._segment_open = True
         try:
-            with SegmentWriter(unique, self._manifest.model, work) as segment:
-                yield segment
-                if len(segment):
-                    self._finish(segment, work, source)
+            with write_errors_named(self.path):
+                work.mkdir(parents=True)
+            yield unique, work
         except BaseException:
             # An interrupt may have come before or after the manifest was replaced: it decides.
             # Should this fail too, what went wrong first is what the caller must hear.
@@ -151,31 +182,32 @@ class MapWriter:
             self._segment_open = False
             shutil.rmtree(work, ignore_errors=True)
 
-    def _finish(self, segment: SegmentWriter, work: Path, source: str) -> None:
-        segment.close()
-        data = self._store(segment, segment.columns(), source, work, SEGMENT_FOLDER)
+    def _finish(self, name: str, source: str, contents: SegmentContents, work: Path) -> SegmentInfo:
+        source = source.encode(errors="replace").decode()  # a path need not be valid Unicode
+        data = self._store(name, contents.data, source, work, SEGMENT_FOLDER)
         thumbnails = None
-        if segment.has_thumbnails:
-            thumbnails = self._store(segment, segment.thumbnails(), source, work, THUMBNAIL_FOLDER)
+        if contents.thumbnails is not None:
+            thumbnails = self._store(name, contents.thumbnails, source, work, THUMBNAIL_FOLDER)
         info = SegmentInfo(
-            name=segment.name,
+            name=name,
             source=source,
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            count=len(segment),
-            first_stamp=segment.first_stamp,
-            last_stamp=segment.last_stamp,
+            count=contents.count,
+            first_stamp=contents.first_stamp,
+            last_stamp=contents.last_stamp,
             data=data,
             thumbnails=thumbnails,
         )
         old = self._manifest
         with write_errors_named(self.path):
-            self._replace_manifest(Manifest(old.model, old.datum, (*old.segments, info)))
+            self._replace_manifest(replace(old, segments=(*old.segments, info)))
+        return info
 
     def _store(
-        self, segment: SegmentWriter, tensors: Spools, source: str, work: Path, folder: str
+        self, name: str, tensors: Contents, source: str, work: Path, folder: str
     ) -> StoredFile:
         temporary = work / f"{folder}.safetensors"
-        stored = f"{folder}/{segment.name}.safetensors"
+        stored = f"{folder}/{name}.safetensors"
         with write_errors_named(self.path):
             digest = write_tensor_file(temporary, tensors, file_metadata(source))
             make_folder(self.path / folder)

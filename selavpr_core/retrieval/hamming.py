@@ -31,6 +31,7 @@ class HammingIndex:
         if total:
             memory = faiss.rev_swig_ptr(self._index.xb.data(), total * code_bytes)
             np.concatenate(codes, out=memory.reshape(total, code_bytes))
+        self._code_bytes = code_bytes
         self._query = np.empty(code_bytes, np.uint8)
         self._query_pointer = faiss.swig_ptr(self._query)
         self._resize(0)
@@ -42,6 +43,13 @@ class HammingIndex:
         self._places = np.empty(count, np.int64)
         self._distances = np.empty(count, np.int32)
         self._pointers = faiss.swig_ptr(self._distances), faiss.swig_ptr(self._places)
+
+    def append(self, codes: NDArray[np.uint8]) -> None:
+        """Copy further codes [n, code_bytes] uint8; they get the numbers that follow."""
+        rows = np.ascontiguousarray(codes)
+        if rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != self._code_bytes:
+            raise ValueError(f"codes are {rows.shape} {rows.dtype}, not [n, {self._code_bytes}]")
+        self._index.add_c(len(rows), faiss.swig_ptr(rows))
 
     def __len__(self) -> int:
         return int(self._index.ntotal)

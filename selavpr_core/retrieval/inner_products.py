@@ -25,15 +25,11 @@ class InnerProducts:
 
     def __init__(self, descriptors: Sequence[NDArray[np.float16]], dim: int) -> None:
         """Take the descriptors, a sequence of [n, dim] float16 that are numbered through."""
-        self._descriptors = [part for part in descriptors if len(part)]
-        counts = [len(part) for part in self._descriptors]
-        self._count = sum(counts)
-        self._starts = np.cumsum([0, *counts])[:-1]
         self._dim = dim
-        # Rows are addressed in units of one float16 from the first part's first value, so that
-        # one distance computer reaches all parts, wherever they are mapped.
-        addresses = np.array([part.ctypes.data for part in self._descriptors], np.int64)
-        self._offsets = (addresses - addresses[:1]) // 2 - self._starts * dim
+        self._descriptors: list[NDArray[np.float16]] = []
+        self._starts = np.empty(0, np.int64)  # number of each part's first place
+        self._offsets = np.empty(0, np.int64)
+        self._count = 0
         self._owner = cast(
             Any,
             faiss.IndexScalarQuantizer(
@@ -42,13 +38,30 @@ class InnerProducts:
         )
         self._computer = self._owner.get_FlatCodesDistanceComputer()
         self._computer.code_size = 2
-        if self._descriptors:
-            self._computer.codes = faiss.swig_ptr(self._descriptors[0].view(np.uint8).ravel())
+        self.extend(descriptors, sum(len(part) for part in descriptors))
         # Passing `this` spares SWIG from finding it anew in each of the calls of a query.
         self._compare = partial(type(self._computer).distances_batch_4, self._computer.this)
         self._query = np.empty(dim, np.float32)
         self._query_pointer = faiss.swig_ptr(self._query)
         self._reserve(0)
+
+    def extend(self, descriptors: Sequence[NDArray[np.float16]], count: int) -> None:
+        """Take further parts [n, dim] float16; from now on there are `count` places.
+
+        The last part may have room for more of them than there are.
+        """
+        self._count = count
+        parts = [part for part in descriptors if len(part)]
+        if not parts:
+            return
+        if not self._descriptors:
+            self._computer.codes = faiss.swig_ptr(parts[0].view(np.uint8).ravel())
+        self._descriptors += parts
+        self._starts = np.cumsum([0, *(len(part) for part in self._descriptors)])[:-1]
+        # Rows are addressed in units of one float16 from the first part's first value, so that
+        # one distance computer reaches all parts, wherever they are mapped.
+        addresses = np.array([part.ctypes.data for part in self._descriptors], np.int64)
+        self._offsets = (addresses - addresses[0]) // 2 - self._starts * self._dim
 
     def _reserve(self, count: int) -> None:
         """Make buffers for `count` products; their addresses are handed to faiss."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import count as numbers
 from itertools import repeat
 from typing import Literal, NamedTuple, get_args
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from selavpr_core.errors import MapError
-from selavpr_core.place_map import PlaceMap
+from selavpr_core.place_map import ModelInfo, PlaceMap
 from selavpr_core.retrieval.hamming import HammingIndex
 from selavpr_core.retrieval.inner_products import InnerProducts
 
@@ -43,11 +43,10 @@ class Match(NamedTuple):
     hamming_rank: int | None
 
 
-class Localizer:
-    """Searches a place map for the places that look like a query.
+class PlaceSearch:
+    """Finds the places that look like a query: what `Localizer` and `GrowingIndex` share.
 
     Attributes:
-        place_map: the map that is searched.
         mode: "two-stage" takes the `candidates` nearest codes and ranks them by the cosine of the
             float descriptors; "code" and "float" use one of the two alone, over all places.
         candidates: places that the first stage passes on.
@@ -58,12 +57,26 @@ class Localizer:
     """
 
     def __init__(
-        self, place_map: PlaceMap, mode: Mode = "two-stage", candidates: int = 100
+        self,
+        what: str,
+        model: ModelInfo,
+        mode: Mode,
+        candidates: int,
+        codes: Sequence[NDArray[np.uint8]] | None,
+        descriptors: Sequence[NDArray[np.float16]] | None,
     ) -> None:
-        """Prepare a map for queries; the codes are copied into memory, descriptors stay on disk.
+        """Prepare the search of places, whose codes and descriptors may come in parts.
+
+        Args:
+            what: is searched, as messages call it.
+            model: described the places.
+            mode: how to search.
+            candidates: how many places the first stage passes on.
+            codes: [n, code_bytes] uint8 each, copied into memory.
+            descriptors: [n, descriptor_dim] float16 each, read where they are.
 
         Raises:
-            MapError: an unknown mode, one that needs what the map does not have, or fewer than
+            MapError: an unknown mode, one that needs what the model does not give, or fewer than
                 one candidate.
         """
         if mode not in get_args(Mode):
@@ -72,22 +85,20 @@ class Localizer:
             )
         if candidates < 1:
             raise MapError(f"candidates must be at least 1, not {candidates}")
-        self.place_map = place_map
         self.mode = mode
         self.candidates = candidates
         self.last_timings: dict[str, float] = {}
-        self._code_bytes = place_map.model.code_bytes or 0
-        self._dim = place_map.model.descriptor_dim or 0
+        self._code_bytes = model.code_bytes or 0
+        self._dim = model.descriptor_dim or 0
         self._lock = threading.Lock()
         if mode != "float":
-            if place_map.codes is None:
-                raise MapError(f"{place_map.path} has no codes: only mode float can search it")
-            self._hamming = HammingIndex(place_map.codes, self._code_bytes)
+            if model.code_bytes is None:
+                raise MapError(f"{what} has no codes: only mode float can search it")
+            self._hamming = HammingIndex(codes or (), self._code_bytes)
         if mode != "code":
-            if place_map.descriptors is None:
-                raise MapError(f"{place_map.path} has no descriptors: only mode code can search it")
-            place_map.expect_random_access(mode == "two-stage")
-            self._inner_products = InnerProducts(place_map.descriptors, self._dim)
+            if model.descriptor_dim is None:
+                raise MapError(f"{what} has no descriptors: only mode code can search it")
+            self._inner_products = InnerProducts(descriptors or (), self._dim)
 
     def localize(
         self, code: ArrayLike | None, descriptor: ArrayLike | None, count: int | None = None
@@ -102,9 +113,9 @@ class Localizer:
                 more than `candidates`.
 
         Returns:
-            Matches, best first, ties by lowest place number; empty for an empty map. Cosines are
-            those of the stored float16 descriptors, computed in float32; equal descriptors give
-            equal cosines.
+            Matches, best first, ties by lowest place number; empty where there are no places.
+            Cosines are those of the stored float16 descriptors, computed in float32; equal
+            descriptors give equal cosines.
 
         Raises:
             MapError: a query that does not have the map's shape or type, that is NaN, infinite
@@ -181,6 +192,35 @@ class Localizer:
         if not 0 < length < math.inf:  # NaN fails too
             raise MapError("the query's descriptor is NaN, infinite or all zero")
         return array * np.float32(1 / length)
+
+
+class Localizer(PlaceSearch):
+    """Searches a place map for the places that look like a query.
+
+    Attributes:
+        place_map: the map that is searched.
+    """
+
+    def __init__(
+        self, place_map: PlaceMap, mode: Mode = "two-stage", candidates: int = 100
+    ) -> None:
+        """Prepare a map for queries; the codes are copied into memory, descriptors stay on disk.
+
+        Raises:
+            MapError: an unknown mode, one that needs what the map does not have, or fewer than
+                one candidate.
+        """
+        super().__init__(
+            str(place_map.path),
+            place_map.model,
+            mode,
+            candidates,
+            place_map.codes,
+            place_map.descriptors,
+        )
+        self.place_map = place_map
+        if mode != "code":
+            place_map.expect_random_access(mode == "two-stage")
 
 
 def _limited(cosines: NDArray[np.float32]) -> NDArray[np.float32]:

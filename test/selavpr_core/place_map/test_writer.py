@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from safetensors.numpy import load_file
 
 from selavpr_core.errors import MapError
 from selavpr_core.geodesy import Datum
-from selavpr_core.place_map import MapWriter, ModelInfo, PlaceMap, read_manifest
+from selavpr_core.place_map import MapWriter, ModelInfo, PlaceMap, read_manifest, spool
 from selavpr_core.storage import durable
 
 from .maps import LUND, MODEL, places, tree, write_map
@@ -219,10 +218,7 @@ def test_a_full_disk_is_one_line_and_drops_the_segment(
             writer.segment("b", "x") as segment,
         ):
             if when == "adding":
-                spool = segment._spools["codes"]
-                patch.setitem(
-                    segment._spools, "codes", SimpleNamespace(write=full, close=spool.close)
-                )
+                patch.setattr(spool.os, "pwrite", full)
             else:
                 patch.setattr(durable.os, "fsync" if when == "finishing" else "replace", full)
             segment.add(**places(3))
