@@ -12,13 +12,13 @@ LONGEST_SIDE = 256
 _QUALITY = 80
 
 
-def thumbnail(image: NDArray[np.uint8]) -> bytes:
-    """Return a JPEG of an RGB image [H, W, 3] uint8, no side longer than LONGEST_SIDE.
+def thumbnail(image: NDArray[np.uint8], longest_side: int = LONGEST_SIDE) -> bytes:
+    """Return a JPEG of an RGB image [H, W, 3] uint8, no side longer than `longest_side`.
 
     Smaller images keep their size.
     """
     height, width = image.shape[:2]
-    scale = min(1.0, LONGEST_SIDE / max(height, width))
+    scale = min(1.0, longest_side / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if scale < 1 else image
     bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)

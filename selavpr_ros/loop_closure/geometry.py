@@ -1,0 +1,236 @@
+"""Geometric verification: whether two pictures can be of one rigid scene."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from selavpr_ros.loop_closure.camera import CameraModel
+
+PICTURE_SIDE = 512
+"""Pixels of the longest side of the pictures that keyframes are verified by."""
+
+MAX_FEATURES = 1000
+RATIO = 0.8  # a match must be this much nearer than the second nearest (Lowe 2004)
+TOLERANCE = 2.0  # pixels from an epipolar line, at PICTURE_SIDE
+CONFIDENCE = 0.999
+ITERATIONS = 5000
+MIN_POINTS = 8  # below this any two pictures agree with some geometry
+LEAST_PARALLAX = math.radians(0.5)  # below it, noise decides about the direction of translation
+_CELLS = 8  # a picture is divided into 8 x 8 to tell how far points spread
+
+
+class Features(NamedTuple):
+    """Local features of a picture.
+
+    points: [N, 2] float32 pixels (column, row). descriptors: [N, 128] float32 RootSIFT, of length
+    1. size: width and height of the picture.
+    """
+
+    points: NDArray[np.float32]
+    descriptors: NDArray[np.float32]
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What two pictures have in common.
+
+    Attributes:
+        model: "essential" where both cameras are known, else "fundamental".
+        matches: features that were matched.
+        inliers: those of them that agree with one epipolar geometry.
+        coverage: share of 8 x 8 cells of the picture with an inlier, the smaller of the two.
+        rotation: x, y, z, w of the quaternion that turns directions of the query's optical frame
+            (x right, y down, z forward, REP-103) into those of the match's; None if unknown.
+        direction: unit vector from the match's to the query's camera in the match's optical frame;
+            None if unknown, or where the pictures show too little parallax to tell.
+        parallax: radians, median over the inliers, of what rotation does not explain.
+    """
+
+    model: str
+    matches: int
+    inliers: int
+    coverage: float
+    rotation: tuple[float, float, float, float] | None = None
+    direction: tuple[float, float, float] | None = None
+    parallax: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as JSON values."""
+        return {
+            "model": self.model,
+            "matches": self.matches,
+            "inliers": self.inliers,
+            "coverage": round(self.coverage, 3),
+            "rotation": None if self.rotation is None else list(self.rotation),
+            "direction": None if self.direction is None else list(self.direction),
+            "parallax": self.parallax,
+        }
+
+
+@lru_cache(maxsize=1)
+def _detector() -> Any:
+    return cast(Any, cv2).SIFT_create(MAX_FEATURES)  # the stubs do not know it
+
+
+def extract(picture: NDArray[np.uint8]) -> Features:
+    """Return the features of a picture [H, W, 3] RGB or [H, W] grey, at most PICTURE_SIDE wide.
+
+    Larger ones are made smaller first; the points are those of the smaller picture.
+    """
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if picture.ndim == 3 else picture
+    height, width = grey.shape
+    scale = min(1.0, PICTURE_SIDE / max(height, width))
+    if scale < 1:
+        width, height = max(1, round(width * scale)), max(1, round(height * scale))
+        grey = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
+    keypoints, descriptors = _detector().detectAndCompute(grey, None)
+    if descriptors is None or not len(keypoints):
+        return Features(np.empty((0, 2), np.float32), np.empty((0, 128), np.float32), grey.shape)
+    # RootSIFT (Arandjelovic and Zisserman 2012): cosines of it are Hellinger's kernel of SIFT.
+    roots = np.sqrt(descriptors / np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-9))
+    return Features(
+        np.array([keypoint.pt for keypoint in keypoints], np.float32), roots, (width, height)
+    )
+
+
+def extract_jpeg(jpeg: bytes) -> Features | None:
+    """Return the features of a JPEG, or None where it cannot be read."""
+    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
+    return None if picture is None else extract(np.asarray(picture, np.uint8))
+
+
+def compare(
+    match: Features,
+    query: Features,
+    match_camera: CameraModel | None = None,
+    query_camera: CameraModel | None = None,
+) -> Geometry:
+    """Find the epipolar geometry that most matched features of two pictures agree with.
+
+    With both cameras it is the essential matrix, and tells how the cameras stood to each other;
+    else the fundamental matrix. By MAGSAC (Barath et al. 2019) of OpenCV.
+    """
+    pairs = _matched(match.descriptors, query.descriptors)
+    first, second = match.points[pairs[:, 0]], query.points[pairs[:, 1]]
+    calibrated = match_camera is not None and query_camera is not None
+    model = "essential" if calibrated else "fundamental"
+    if len(pairs) < MIN_POINTS:
+        return Geometry(model, len(pairs), 0, 0.0)
+    if match_camera is None or query_camera is None:
+        tolerance = TOLERANCE / PICTURE_SIDE * max(*match.size, *query.size)
+        _, inliers = _robust(
+            cv2.findFundamentalMat, first, second, cv2.USAC_MAGSAC, tolerance, CONFIDENCE
+        )
+        return _counted(model, match, query, pairs, inliers)
+    tolerance = (
+        TOLERANCE
+        / PICTURE_SIDE
+        * max(
+            max(match.size) / match_camera.focal(match.size),
+            max(query.size) / query_camera.focal(query.size),
+        )
+    )
+    rays = match_camera.rays(first, match.size), query_camera.rays(second, query.size)
+    essential, inliers = _robust(
+        cv2.findEssentialMat, *rays, np.eye(3), cv2.USAC_MAGSAC, CONFIDENCE, tolerance
+    )
+    plain = _counted(model, match, query, pairs, inliers)
+    if plain.inliers < MIN_POINTS or np.shape(essential) != (3, 3):
+        return plain
+    return _with_motion(plain, essential, rays[0][inliers], rays[1][inliers])
+
+
+def _robust(estimate: Any, first: Any, *arguments: Any) -> tuple[Any, NDArray[np.bool_]]:
+    """Return what an estimator of OpenCV found, and which of the points [N, 2] agree with it."""
+    try:
+        found, mask = estimate(first, *arguments, maxIters=ITERATIONS)
+    except cv2.error:  # some versions stumble over points that no model fits
+        found, mask = None, None
+    if found is None or mask is None:
+        return None, np.zeros(len(first), bool)
+    return found, np.asarray(mask).ravel() > 0
+
+
+def _counted(
+    model: str,
+    match: Features,
+    query: Features,
+    pairs: NDArray[np.int64],
+    inliers: NDArray[np.bool_],
+) -> Geometry:
+    agreeing = pairs[inliers]
+    coverage = min(
+        _coverage(match.points[agreeing[:, 0]], match.size),
+        _coverage(query.points[agreeing[:, 1]], query.size),
+    )
+    return Geometry(model, len(pairs), len(agreeing), coverage)
+
+
+def _coverage(points: NDArray[np.float32], size: tuple[int, int]) -> float:
+    """Return the share of the picture's cells that points [N, 2] lie in."""
+    at = np.clip(points / np.array(size) * _CELLS, 0, _CELLS - 1).astype(int)
+    return len(np.unique(at[:, 0] * _CELLS + at[:, 1])) / _CELLS**2
+
+
+def _matched(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return [K, 2] numbers of features that are each other's nearest, and clearly so."""
+    if len(first) < 2 or len(second) < 2:
+        return np.empty((0, 2), np.int64)
+    cosines = second @ first.T
+    rows = np.arange(len(second))
+    nearest = cosines.argmax(axis=1)
+    best = cosines[rows, nearest]
+    mutual = cosines.argmax(axis=0)[nearest] == rows
+    cosines[rows, nearest] = -1
+    other = cosines.max(axis=1)
+    # Of unit vectors: distance squared is 2 - 2 cosine.
+    clear = (1 - best) < RATIO**2 * (1 - other)
+    return np.stack([nearest, rows], axis=1)[mutual & clear]
+
+
+def _with_motion(
+    plain: Geometry, essential: Any, first: NDArray[np.float64], second: NDArray[np.float64]
+) -> Geometry:
+    """Add how the cameras stood, from rays [N, 2] of the match and of the query."""
+    # OpenCV's pose takes points of the first camera into the frame of the second.
+    _, rotation, translation, _ = cv2.recoverPose(essential, first, second, np.eye(3))
+    to_match = np.asarray(rotation).T
+    position = -to_match @ np.asarray(translation).ravel()
+    seen = _unit(first)
+    turned = _unit(second) @ to_match.T
+    apart = np.arccos(np.clip((seen * turned).sum(axis=1), -1, 1))
+    parallax = float(np.median(apart))
+    x, y, z = (float(value) for value in position / np.linalg.norm(position))
+    return Geometry(
+        plain.model,
+        plain.matches,
+        plain.inliers,
+        plain.coverage,
+        _quaternion(to_match),
+        (x, y, z) if parallax >= LEAST_PARALLAX else None,
+        parallax,
+    )
+
+
+def _unit(rays: NDArray[np.float64]) -> NDArray[np.float64]:
+    vectors = np.column_stack([rays, np.ones(len(rays))])
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def _quaternion(rotation: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    """Return x, y, z, w, w not negative, of a rotation matrix [3, 3]."""
+    vector, _ = cv2.Rodrigues(rotation)
+    axis = np.asarray(vector).ravel()
+    angle = float(np.linalg.norm(axis))
+    if angle < 1e-12:
+        return 0.0, 0.0, 0.0, 1.0
+    x, y, z = axis / angle * math.sin(angle / 2)
+    return float(x), float(y), float(z), math.cos(angle / 2)
