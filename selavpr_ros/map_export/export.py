@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 from selavpr_core.errors import MapError
 from selavpr_core.place_map import PlaceMap
@@ -52,7 +52,7 @@ def export_map(
     temporary = output.with_name(f".{output.name}.new")
     try:
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            for line in _LINES[cast(Format, kind)](place_map):
+            for line in _LINES[kind](place_map):
                 file.write(line)
                 if progress is not None:
                     progress(1)
