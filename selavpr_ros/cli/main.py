@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from selavpr_core import __version__
 from selavpr_core.errors import SelaVPRError
-from selavpr_ros.cli import build_map, convert_weights, map_tools, query
+from selavpr_ros.cli import build_map, calibrate, convert_weights, map_tools, query
 from selavpr_ros.cli.options import Parser
 
 FAILED = 2
@@ -52,11 +52,12 @@ def _parser() -> Parser:
             ("selavpr build-map drive.mcap --output campus", "a place map from a geotagged bag"),
             ("selavpr map info campus", "what is in it"),
             ("selavpr query campus photo.jpg", "where a photo was taken"),
+            ("selavpr calibrate campus", "how alike an answer must be to be believed"),
         ],
     )
     parser.add_argument("--version", action="version", version=f"selavpr {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (build_map, map_tools, query, convert_weights):
+    for module in (build_map, map_tools, query, calibrate, convert_weights):
         module.add_parser(commands)
     return parser
 

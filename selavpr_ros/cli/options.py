@@ -34,8 +34,10 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
-def add_model_options(parser: argparse.ArgumentParser, default_weights: str) -> None:
-    """Add --weights, --device, --precision and --batch-size."""
+def add_model_options(
+    parser: argparse.ArgumentParser, default_weights: str, precision: str = "--precision"
+) -> None:
+    """Add --weights, --device, --precision (or what else it is to be called) and --batch-size."""
     group = parser.add_argument_group("model")
     group.add_argument(
         "--weights",
@@ -50,7 +52,8 @@ def add_model_options(parser: argparse.ArgumentParser, default_weights: str) -> 
         "--device", default="auto", metavar="DEVICE", help="auto, cpu or cuda; default: auto"
     )
     group.add_argument(
-        "--precision",
+        precision,
+        dest="precision",
         default="auto",
         choices=("auto", "fp32", "fp16", "bf16"),
         help="auto: fp16 on CUDA, fp32 on the CPU; default: auto",

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from selavpr_core.retrieval import Localizer
 
 
-def add_search_options(parser: argparse.ArgumentParser) -> None:
-    """Add --mode and --candidates, and the options of the model."""
+def add_search_options(parser: argparse.ArgumentParser, precision: str = "--precision") -> None:
+    """Add --mode and --candidates, and the options of the model (see add_model_options)."""
     group = parser.add_argument_group("search")
     group.add_argument(
         "--mode",
@@ -31,7 +31,7 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="candidates of the first stage; default: 100",
     )
-    add_model_options(parser, "those that the map was made with")
+    add_model_options(parser, "those that the map was made with", precision)
 
 
 def describer_for(path: Path, options: argparse.Namespace) -> Describer:

@@ -1,0 +1,17 @@
+"""Thresholds for a wanted precision, from a map's own places or from another drive."""
+
+from selavpr_core.calibration.answers import Answers
+from selavpr_core.calibration.asking import RADIUS, Asked, ask_drive, ask_own_places
+from selavpr_core.calibration.thresholds import Choice, Curve, choose_thresholds, curve
+
+__all__ = [
+    "RADIUS",
+    "Answers",
+    "Asked",
+    "Choice",
+    "Curve",
+    "ask_drive",
+    "ask_own_places",
+    "choose_thresholds",
+    "curve",
+]

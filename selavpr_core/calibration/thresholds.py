@@ -1,0 +1,157 @@
+"""The lowest thresholds whose answers are as often right as is wanted."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selavpr_core.calibration.answers import Answers
+
+TOLERANCE = 0.02
+"""How far below the wanted precision the true one may lie, with 95 % confidence."""
+
+# One-sided 97.5 % for a threshold that is given. A chosen one finds the answers better than they are:
+# in simulations, 95 % is left of it.
+_SIGMAS = 1.96
+_MARGINS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3)
+# Recall that a larger margin must add: less comes from choosing among several alone.
+_GAIN = 0.02
+
+
+class Curve(NamedTuple):
+    """Precision and recall over the threshold on the similarity, with that on the margin fixed.
+
+    One point for each similarity that occurred; queries with equal similarities are answered
+    together.
+
+    Attributes:
+        thresholds: [T] float64, descending.
+        precisions: [T] right answers / answers.
+        bounds: [T] what the precision is at least, with 95 % confidence.
+        recalls: [T] right answers / queries from inside; ascending.
+        answered: [T] int64, number of answers.
+    """
+
+    thresholds: NDArray[np.float64]
+    precisions: NDArray[np.float64]
+    bounds: NDArray[np.float64]
+    recalls: NDArray[np.float64]
+    answered: NDArray[np.int64]
+
+
+class Choice(NamedTuple):
+    """A threshold on the similarity and one on the margin, and what they do to the answers.
+
+    Attributes:
+        similarity, margin: least values of an answer that counts.
+        precision, bound, recall, answered: as in Curve.
+        reached: whether precision and bound are what was wanted. If not, this is the choice with
+            the highest bound.
+    """
+
+    similarity: float
+    margin: float
+    precision: float
+    bound: float
+    recall: float
+    answered: int
+    reached: bool
+
+
+def curve(answers: Answers, margin: float = 0.0) -> Curve:
+    """Sweep the threshold on the similarity over answers that have at least this margin.
+
+    The bound knows that neighbouring queries fail together: z^2 / 2 wrong answers are added, as
+    Agresti and Coull do ("Approximate is better than exact", 1998), and the variance is that of a
+    ratio over stretches, where it is larger than the binomial one (Cochran, Sampling Techniques,
+    section 3.12).
+    """
+    kept = np.flatnonzero(answers.margins >= margin)
+    kept = kept[(-answers.similarities[kept]).argsort(kind="stable")]
+    similarities = answers.similarities[kept]
+    right = answers.right[kept]
+    # The last of each run of equal similarities.
+    ends = np.flatnonzero(np.append(similarities[1:] != similarities[:-1], True)[: len(kept)])
+    answered = ends + 1
+    hits = right.cumsum()[ends]
+    shares, variances = _wrong_share(~right, answers.stretches[kept], ends)
+    inside = max(1, int(answers.inside.sum()))
+    return Curve(
+        thresholds=similarities[ends],
+        precisions=hits / answered,
+        bounds=np.clip(1 - shares - _SIGMAS * np.sqrt(variances), 0, 1),
+        recalls=hits / inside,
+        answered=answered,
+    )
+
+
+def _wrong_share(
+    wrong: NDArray[np.bool_], stretches: NDArray[np.int64], ends: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the share of wrong answers and its variance, of the first answers up to each end."""
+    added = _SIGMAS**2 / 2
+    # Of each stretch s with n_s answers, w_s of them wrong, the sums of n^2, n w and w^2 grow with
+    # each answer by what the stretch has so far.
+    before = _count_before(stretches, np.ones(len(wrong), np.int64))
+    wrong_before = _count_before(stretches, wrong.astype(np.int64))
+    squares = (2 * before + 1).cumsum()[ends]
+    products = (wrong_before + wrong * (before + 1)).cumsum()[ends]
+    wrong_squares = (wrong * (2 * wrong_before + 1)).cumsum()[ends]
+    count = ends + 1
+    shares = np.minimum((wrong.cumsum()[ends] + added) / count, 1)
+    binomial = count * shares * (1 - shares)
+    clustered = wrong_squares - 2 * shares * products + shares**2 * squares + added
+    return shares, np.maximum(binomial, clustered) / count**2
+
+
+def _count_before(groups: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return for each row the sum of the values of its group in the rows before it."""
+    order = groups.argsort(kind="stable")
+    _, starts, lengths = np.unique(groups[order], return_index=True, return_counts=True)
+    sums = values[order].cumsum() - values[order]
+    before = np.empty(len(groups), np.int64)
+    before[order] = sums - np.repeat(sums[starts], lengths)
+    return before
+
+
+def choose_thresholds(answers: Answers, wanted: float) -> Choice:
+    """Choose the thresholds of the largest recall among those whose precision is as wanted.
+
+    It is where at least the share `wanted` of the answers is right, and where, with 95 %
+    confidence, the precision is at most 0.02 lower than that. Of the margins, the smallest that
+    comes within 0.02 of the largest recall.
+
+    Raises:
+        ValueError: no answer, or a wanted precision outside of (0, 1].
+    """
+    if not 0 < wanted <= 1:
+        raise ValueError(f"a precision of {wanted} cannot be wanted")
+    if not len(answers):
+        raise ValueError("there is no answer to choose thresholds by")
+    choices, closest = [], []
+    for margin in _MARGINS:
+        swept = curve(answers, margin)
+        if not len(swept.thresholds):
+            continue
+        good = (swept.precisions >= wanted) & (swept.bounds >= wanted - TOLERANCE)
+        if good.any():
+            choices.append(_at(swept, margin, int(np.flatnonzero(good)[-1]), reached=True))
+        closest.append(_at(swept, margin, int(swept.bounds.argmax()), reached=False))
+    if not choices:
+        return max(closest, key=lambda choice: choice.bound)
+    enough = max(choice.recall for choice in choices) - _GAIN
+    return next(choice for choice in choices if choice.recall >= enough)
+
+
+def _at(swept: Curve, margin: float, point: int, reached: bool) -> Choice:
+    return Choice(
+        similarity=float(swept.thresholds[point]),
+        margin=margin,
+        precision=float(swept.precisions[point]),
+        bound=float(swept.bounds[point]),
+        recall=float(swept.recalls[point]),
+        answered=int(swept.answered[point]),
+        reached=reached,
+    )

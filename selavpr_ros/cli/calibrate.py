@@ -1,0 +1,292 @@
+"""`selavpr calibrate`: the thresholds of a map for a wanted precision."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from selavpr_core.errors import MapError, SelaVPRError
+from selavpr_ros.cli.options import (
+    Parser,
+    add_json_option,
+    add_topic_options,
+    positive,
+    print_json,
+)
+from selavpr_ros.cli.searching import add_search_options, best_mode, describer_for
+
+if TYPE_CHECKING:
+    from selavpr_core.calibration import Asked, Choice
+    from selavpr_core.place_map import Calibration, PlaceMap
+
+PICTURE = "calibration.svg"
+
+_logger = logging.getLogger(__name__)
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser of `selavpr`."""
+    parser: Parser = commands.add_parser(
+        "calibrate",
+        help="find a map's thresholds for a wanted precision",
+        description="Find the least similarity and margin at which a map's answers are right as"
+        " often as wanted, and store them in the map, where the nodes find them. The map is asked"
+        " for its own places, or for those of a second drive. Each query is asked again with its"
+        " surroundings hidden, as if it came from a place that is not in the map. Where the"
+        " precision cannot be shown, nothing is stored and the exit code is 2.",
+        examples=[
+            ("selavpr calibrate campus", "from the map's own places"),
+            ("selavpr calibrate campus --queries tuesday.mcap", "from a second drive: surer"),
+            ("selavpr calibrate hall --radius 3", "indoors, where 25 m are another room"),
+        ],
+    )
+    parser.add_argument("map", metavar="MAP", help="folder of a map; the result is stored in it")
+    parser.add_argument(
+        "--queries", metavar="BAG", help="a second drive; default: the map's own places"
+    )
+    parser.add_argument(
+        "--precision",
+        dest="wanted",
+        type=_share,
+        default=0.99,
+        metavar="SHARE",
+        help="share of the answers that shall be right, up to 1; default: 0.99",
+    )
+    parser.add_argument(
+        "--radius",
+        type=positive,
+        default=25.0,
+        metavar="METRES",
+        help="from the true position within which an answer is right; default: 25",
+    )
+    parser.add_argument(
+        "--picture",
+        type=Path,
+        metavar="FILE.svg",
+        help=f"file for the precision-recall curve; default: {PICTURE} in the map's folder",
+    )
+    parser.add_argument(
+        "--closest",
+        action="store_true",
+        help="store the thresholds that come closest where the precision cannot be shown",
+    )
+    add_json_option(parser)
+    add_search_options(parser, precision="--model-precision")
+    add_topic_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Find the thresholds, draw the curve, store and print them; fail where they do not do."""
+    from selavpr_core.calibration import choose_thresholds
+    from selavpr_core.calibration.picture import draw
+    from selavpr_core.place_map import MapWriter, PlaceMap
+
+    path = Path(options.map)
+    picture: Path = options.picture or path / PICTURE
+    if picture.suffix.lower() != ".svg":
+        raise SelaVPRError(f"the picture is an SVG: give a file like {picture.with_suffix('.svg')}")
+    place_map = PlaceMap.load(path)
+    if not len(place_map):
+        raise MapError(f"{path} has no places: add a bag with `selavpr build-map`")
+    options.mode = options.mode or best_mode(place_map.model)
+    if options.queries is None:
+        asked, source = _ask_own_places(place_map, options)
+    else:
+        asked, source = _ask_bag(place_map, options)
+    if not asked.answers.inside.any():
+        raise SelaVPRError(_nothing_asked(place_map, options))
+    choice = choose_thresholds(asked.answers, options.wanted)
+    calibration = _calibration(place_map, asked, choice, source, options)
+    title = (
+        f"{path.resolve().name}: similarity {choice.similarity:.3f}, margin {choice.margin:g} give"
+        f" precision {_percent(choice.precision)}, recall {_percent(choice.recall)}"
+    )
+    subtitle = f"{source}; {_counts(asked)}"
+    _write(picture, draw(asked.answers, choice, options.wanted, title, subtitle))
+    if not choice.reached and not options.closest:
+        raise SelaVPRError(_not_reached(path, choice, calibration, picture))
+    with MapWriter(path, place_map.model, place_map.datum) as writer:
+        writer.set_calibration(calibration)
+    if options.json:
+        print_json(
+            {
+                "map": str(path),
+                "kind": asked.kind,
+                "left_out": asked.left_out,
+                "answered": choice.answered,
+                "reached": choice.reached,
+                "picture": str(picture),
+                "calibration": dict(vars(calibration)),
+            }
+        )
+    else:
+        print("\n".join(_lines(path, asked, choice, calibration, picture)))
+    return 0
+
+
+def _ask_own_places(place_map: PlaceMap, options: argparse.Namespace) -> tuple[Asked, str]:
+    from selavpr_core.calibration import ask_own_places
+
+    with _query_bar() as progress:
+        asked = ask_own_places(
+            place_map, options.mode, options.candidates, options.radius, progress
+        )
+    if asked.kind == "revisits":
+        return asked, "the map's own places, where it shows them twice"
+    return asked, "the map's own places; neighbours on the same drive stand in for a second drive"
+
+
+def _ask_bag(place_map: PlaceMap, options: argparse.Namespace) -> tuple[Asked, str]:
+    from selavpr_core.calibration import ask_drive
+    from selavpr_core.place_map import ModelInfo
+    from selavpr_core.place_map.manifest import check_same_model
+    from selavpr_ros.errors import BagError
+    from selavpr_ros.mapping.queries import query_drive
+    from selavpr_ros.mapping.settings import MappingSettings
+
+    path, bag = place_map.path, Path(options.queries)
+    if not bag.exists():  # told at once, not after the weights were loaded
+        raise BagError(f"no such bag: {bag}; check the path")
+    settings = MappingSettings(
+        image_topic=options.image_topic,
+        fix_topic=options.fix_topic,
+        pose_topic=options.pose_topic,
+        imu_topic=options.imu_topic,
+        thumbnails=False,
+    )
+    describer = describer_for(path, options)
+    check_same_model(path, place_map.model, ModelInfo.from_describer(describer))
+    with query_drive(bag, place_map.datum, describer, settings, progress=True) as (drive, _):
+        if place_map.datum is not None and drive.datum is None:
+            raise BagError(
+                f"{bag} has no GPS fixes, and {path} has its positions from them: nothing says"
+                " where the frames belong in the map"
+            )
+        if place_map.datum is None:
+            _logger.warning("the poses of %s are taken to be in the frame of %s", bag, path)
+        with _query_bar() as progress:
+            asked = ask_drive(
+                place_map, drive, options.mode, options.candidates, options.radius, progress
+            )
+    return asked, f"the drive {bag}"
+
+
+@contextmanager
+def _query_bar() -> Iterator[Callable[[int, int], None]]:
+    from selavpr_ros.progress import progress_bar
+
+    with progress_bar("asking the map", None, "queries") as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress
+
+
+def _calibration(
+    place_map: PlaceMap, asked: Asked, choice: Choice, source: str, options: argparse.Namespace
+) -> Calibration:
+    from selavpr_core.place_map import Calibration
+
+    inside = int(asked.answers.inside.sum())
+    return Calibration(
+        similarity=choice.similarity,
+        margin=choice.margin,
+        wanted_precision=options.wanted,
+        precision=choice.precision,
+        precision_bound=choice.bound,
+        recall=choice.recall,
+        queries=inside,
+        outside=len(asked.answers) - inside,
+        radius=options.radius,
+        mode=options.mode,
+        candidates=options.candidates,
+        places=len(place_map),
+        source=source,
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    )
+
+
+def _nothing_asked(place_map: PlaceMap, options: argparse.Namespace) -> str:
+    """Say why the map could not be asked anything."""
+    what = "a place" if options.queries is None else f"a frame of {options.queries}"
+    return (
+        f"{place_map.path} cannot be asked for {what}: either it shows none within"
+        f" {options.radius:g} m, looking the same way, or half of its {len(place_map)} places lie"
+        f" within {4 * options.radius:g} m, so that too few are left to stand for being elsewhere;"
+        " add drives to the map, or give a smaller --radius"
+    )
+
+
+def _not_reached(path: Path, choice: Choice, calibration: Calibration, picture: Path) -> str:
+    """Say why the thresholds are not stored."""
+    from selavpr_ros.mapping.summary import counted
+
+    wanted = _percent(calibration.wanted_precision)
+    asked = calibration.queries + calibration.outside
+    best = (
+        f"at best {_percent(choice.precision)} of {counted(choice.answered, 'answer')} are right"
+        f" (with 95 % confidence at least {_percent(choice.bound)})"
+    )
+    few = choice.precision >= calibration.wanted_precision
+    why = f"{asked} queries are too few to show it: {best}" if few else best
+    advice = "give a longer second drive with --queries" if few else "lower --precision"
+    return (
+        f"{path}: a precision of {wanted} is not reached: {why}; {advice}, or store what comes"
+        f" closest with --closest; nothing was stored, the curve is in {picture}"
+    )
+
+
+def _lines(
+    path: Path, asked: Asked, choice: Choice, calibration: Calibration, picture: Path
+) -> list[str]:
+    from selavpr_ros.mapping.summary import counted
+
+    lines = [
+        f"map        {path}: {counted(calibration.places, 'place')}, mode {calibration.mode},"
+        f" {counted(calibration.candidates, 'candidate')}",
+        f"queries    {_counts(asked)}",
+        f"from       {calibration.source}",
+        f"threshold  similarity {calibration.similarity:.4f}, margin {calibration.margin:g}",
+        f"precision  {_percent(choice.precision)} of {counted(choice.answered, 'answer')} within"
+        f" {calibration.radius:g} m; with 95 % confidence at least {_percent(choice.bound)}",
+        f"recall     {_percent(choice.recall)} of the queries from inside",
+        f"stored     in {path}; the curve in {picture}",
+    ]
+    if not choice.reached:
+        wanted = _percent(calibration.wanted_precision)
+        lines.append(f"NOT REACHED: a precision of {wanted}; this is what comes closest")
+    return lines
+
+
+def _counts(asked: Asked) -> str:
+    inside = int(asked.answers.inside.sum())
+    said = f"{inside} from inside of the map, {len(asked.answers) - inside} from outside"
+    return f"{said}, {asked.left_out} left out" if asked.left_out else said
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.4g} %"
+
+
+def _write(picture: Path, svg: str) -> None:
+    try:
+        picture.write_text(svg, "utf-8")
+    except OSError as error:
+        raise SelaVPRError(
+            f"the picture {picture} cannot be written: {error.strerror or error}"
+        ) from None
+
+
+def _share(text: str) -> float:
+    share = positive(text)
+    if share > 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share: write 0.99 for 99 %")
+    return share
