@@ -27,6 +27,11 @@ class PlanarTransform(NamedTuple):
         moved: NDArray[np.float64] = positions @ turn.T + (self.x, self.y, self.z)
         return moved
 
+    def after(self, first: PlanarTransform) -> PlanarTransform:
+        """Return the transform that does what `first` does and then what this one does."""
+        x, y, z = self.positions(np.array([first[:3]]))[0].tolist()
+        return PlanarTransform(x, y, z, first.yaw + self.yaw)
+
     def headings(self, headings: NDArray[np.floating]) -> NDArray[np.float32]:
         """Return headings [N] of the old frame in the new one, [N] float32 in (-pi, pi]."""
         return wrapped(headings.astype(np.float64) + self.yaw).astype(np.float32)

@@ -1,66 +1,59 @@
-"""Merging maps: segments are linked or copied, poses re-expressed where the datum differs."""
+"""Merging maps: segments are linked or copied, poses re-expressed where the frame differs."""
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from selavpr_core.errors import GeodesyError, MapError
 from selavpr_core.geodesy import Datum
-from selavpr_core.place_map.frames import wrapped
+from selavpr_core.place_map.frames import PlanarTransform, wrapped
 from selavpr_core.place_map.manifest import (
-    MANIFEST_NAME,
     Manifest,
     SegmentInfo,
     StoredFile,
     check_same_model,
     read_manifest,
-    write_manifest,
 )
+from selavpr_core.place_map.new_map import NewMap, new_map
 from selavpr_core.place_map.place_map import PlaceMap
 from selavpr_core.place_map.segment import (
     SEGMENT_FOLDER,
     THUMBNAIL_FOLDER,
     Segment,
     data_columns,
-    file_metadata,
     unique_name,
 )
-from selavpr_core.place_map.tensor_file import (
-    Block,
-    FileDigest,
-    array_blocks,
-    file_blocks,
-    write_tensor_file,
-)
-from selavpr_core.place_map.write_errors import write_errors_named
-from selavpr_core.storage.durable import (
-    make_folder,
-    publish,
-    sync_folder,
-)
-from selavpr_core.storage.lock import LOCK_NAME, lock_folder, unlock
+from selavpr_core.place_map.tensor_file import Block, array_blocks
 
 _CHUNK_ROWS = 1 << 16
 
 
-def merge_maps(sources: Sequence[Path | str], output: Path | str) -> PlaceMap:
+def merge_maps(
+    sources: Sequence[Path | str],
+    output: Path | str,
+    transforms: Sequence[PlanarTransform | None] | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> PlaceMap:
     """Merge maps into a new one and return it, loaded.
 
     All must have been made by the same model. Positions and headings are re-expressed in the
-    first map's datum through WGS84; segments that need no change are linked, or copied where the
-    file system cannot link. A map without a datum lives in a frame of its own and merges with no
-    other: bags whose odometry shares one frame can be built into one map instead. A segment whose
+    first map's datum through WGS84, or moved by the transform given; segments that need no change
+    are linked, or copied where the file system cannot link. A map without a datum lives in a frame
+    of its own and needs a transform (selavpr_core.retrieval.aligning finds one). A segment whose
     name is taken gets a number. A crash leaves no map at `output`, never half of one.
 
     Args:
         sources: folders of the maps, at least one; verified like PlaceMap.load does.
         output: folder of the new map: must not exist, or be empty.
+        transforms: for each map how its frame lies in the first map's; None where both have a
+            datum, which says it. None for none at all.
+        progress: is called with the number of places of each segment that is done.
 
     Raises:
         MapError: a source is missing or damaged, models or datums do not go together, a position
@@ -69,36 +62,20 @@ def merge_maps(sources: Sequence[Path | str], output: Path | str) -> PlaceMap:
     paths = [Path(source) for source in sources]
     if not paths:
         raise MapError("there is no map to merge: give at least one")
+    moves: list[PlanarTransform | None] = list(transforms or [None] * len(paths))
     manifests = [read_manifest(path) for path in paths]
-    _check_mergeable(paths, manifests)
+    _check_mergeable(paths, manifests, moves)
     output = Path(output)
-    # An empty folder is filled, not replaced: a shell may stand in it, or a disk be mounted there.
-    fill = output.is_dir()
-    work = output / ".merging" if fill else output.with_name(f".{output.name}.merging")
-    with write_errors_named(output):
-        if output.exists() and not (fill and not set(output.iterdir()) - {work}):
-            raise MapError(f"{output} exists already: give the merged map another name")
-        make_folder(work)
-        lock = lock_folder(work)
-        try:
-            _clear(work)  # what a killed merge left
-            _write_merged(work, paths, manifests)
-            if fill:
-                _move_into(output, work)
-            else:
-                os.replace(work, output)
-                sync_folder(output.parent)
-        except BaseException:
-            shutil.rmtree(work, ignore_errors=True)
-            raise
-        finally:
-            unlock(lock)
+    with new_map(output) as making:
+        _write_merged(making, paths, manifests, moves, progress or (lambda _: None))
     return PlaceMap.load(output)
 
 
-def _check_mergeable(paths: list[Path], manifests: list[Manifest]) -> None:
+def _check_mergeable(
+    paths: list[Path], manifests: list[Manifest], moves: list[PlanarTransform | None]
+) -> None:
     first = manifests[0]
-    for path, manifest in zip(paths[1:], manifests[1:], strict=True):
+    for path, manifest, move in zip(paths[1:], manifests[1:], moves[1:], strict=True):
         if manifest.model.fingerprint != first.model.fingerprint:
             raise MapError(
                 f"{path} was made with other weights ({manifest.model.source}, fingerprint "
@@ -107,122 +84,129 @@ def _check_mergeable(paths: list[Path], manifests: list[Manifest]) -> None:
             )
         check_same_model(paths[0], first.model, manifest.model)
         without = [p for p, m in ((paths[0], first), (path, manifest)) if m.datum is None]
-        if without:
+        if without and move is None:
             raise MapError(
-                f"{without[0]} has no datum, so its frame is its odometry's own and cannot be "
-                "aligned with another map's: build maps to be merged with GPS"
+                f"{without[0]} has no datum, so its frame is its odometry's own, and nothing says "
+                "how it lies to another map's: align them by what they see (--align), or build "
+                "maps to be merged with GPS"
             )
 
 
-def _clear(work: Path) -> None:
-    for entry in work.iterdir():
-        if entry.is_dir():
-            shutil.rmtree(entry)
-        elif entry.name != LOCK_NAME:
-            entry.unlink()
-
-
-def _write_merged(work: Path, paths: list[Path], manifests: list[Manifest]) -> None:
+def _write_merged(
+    making: NewMap,
+    paths: list[Path],
+    manifests: list[Manifest],
+    moves: list[PlanarTransform | None],
+    progress: Callable[[int], object],
+) -> None:
     model, datum = manifests[0].model, manifests[0].datum
     merged: list[SegmentInfo] = []
-    for path, manifest in zip(paths, manifests, strict=True):
+    for path, manifest, move in zip(paths, manifests, moves, strict=True):
+        change = _change(manifest.datum, datum, move)
         for info in manifest.segments:
             segment = Segment(path, info, model)  # verifies it
             name = unique_name(info.name, {other.name for other in merged})
             data = f"{SEGMENT_FOLDER}/{name}.safetensors"
-            thumbnails = f"{THUMBNAIL_FOLDER}/{name}.safetensors"
-            if manifest.datum == datum:
-                stored = _adopt(path / info.data.file, work, replace(info.data, file=data))
+            if change is None:
+                stored = making.adopt(path / info.data.file, replace(info.data, file=data))
             else:
-                stored = _re_express(segment, manifest, datum, work, data)
-            stored_thumbnails = None
+                stored = _re_express(segment, manifest, change, making, data)
+            thumbnails = None
             if info.thumbnails is not None:
-                stored_thumbnails = replace(info.thumbnails, file=thumbnails)
+                file = f"{THUMBNAIL_FOLDER}/{name}.safetensors"
+                thumbnails = replace(info.thumbnails, file=file)
                 if segment.has_thumbnails:
-                    _adopt(path / info.thumbnails.file, work, stored_thumbnails)
-            merged.append(replace(info, name=name, data=stored, thumbnails=stored_thumbnails))
-    write_manifest(work, Manifest(model, datum, tuple(merged)), work / f"{MANIFEST_NAME}.new")
+                    making.adopt(path / info.thumbnails.file, thumbnails)
+            merged.append(replace(info, name=name, data=stored, thumbnails=thumbnails))
+            progress(info.count)
+    making.finish(Manifest(model, datum, tuple(merged)))
 
 
-def _move_into(output: Path, work: Path) -> None:
-    """Move a finished map into the folder around it, the manifest last: it makes it a map."""
-    moved: list[Path] = []
-    try:
-        for folder in (SEGMENT_FOLDER, THUMBNAIL_FOLDER):
-            if (work / folder).exists():
-                moved.append(output / folder)
-                os.replace(work / folder, output / folder)
-        sync_folder(output)
-        publish(work / MANIFEST_NAME, output / MANIFEST_NAME)
-    except BaseException:
-        if not (output / MANIFEST_NAME).exists():
-            for folder_path in moved:
-                shutil.rmtree(folder_path, ignore_errors=True)
-        raise
-    shutil.rmtree(work, ignore_errors=True)
+class _Change(Protocol):
+    """Poses of one frame in another, a chunk of rows at a time."""
+
+    def positions(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return positions [n, 3] in the new frame."""
+
+    def headings(
+        self, headings: NDArray[np.float32], positions: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        """Return headings [n], of these positions in the old frame, in the new one."""
 
 
-def _adopt(source: Path, work: Path, stored: StoredFile) -> StoredFile:
-    """Link a file into the merged map, or copy it: segments never change."""
-    target = work / stored.file
-    make_folder(target.parent)
-    try:
-        os.link(source, target)
-        sync_folder(target.parent)
-    except OSError:  # another file system, or one without links
-        temporary = target.with_name(target.name + ".new")
-        with temporary.open("wb") as copy:
-            for block in file_blocks(source):
-                copy.write(block)
-        publish(temporary, target)
-    return stored
+def _change(old: Datum | None, new: Datum | None, move: PlanarTransform | None) -> _Change | None:
+    """Return what changes for a map's poses, None where nothing does."""
+    if move is not None:
+        return _Moved(move)
+    if old is None or new is None or old == new:
+        return None
+    return _OtherDatum(old, new)
+
+
+@dataclass(frozen=True)
+class _Moved:
+    move: PlanarTransform
+
+    def positions(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self.move.positions(positions)
+
+    def headings(
+        self, headings: NDArray[np.float32], positions: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        return self.move.headings(headings)
+
+
+@dataclass(frozen=True)
+class _OtherDatum:
+    old: Datum
+    new: Datum
+
+    def positions(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self.new.to_map(*self.old.to_wgs84(positions))
+
+    def headings(
+        self, headings: NDArray[np.float32], positions: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        if self.old.zone == self.new.zone:
+            return headings
+        latitudes, longitudes, _ = self.old.to_wgs84(positions)
+        turns = [
+            self.new.convergence(latitude, longitude) - self.old.convergence(latitude, longitude)
+            for latitude, longitude in zip(latitudes, longitudes, strict=True)
+        ]
+        return wrapped(headings.astype(np.float64) + turns).astype(np.float32)
 
 
 def _re_express(
-    segment: Segment, manifest: Manifest, datum: Datum | None, work: Path, file: str
+    segment: Segment, manifest: Manifest, change: _Change, making: NewMap, file: str
 ) -> StoredFile:
-    """Write a segment with its poses in another datum."""
-    assert manifest.datum is not None
-    assert datum is not None
+    """Write a segment with its poses in another frame."""
     tensors = data_columns(manifest.model, segment.info.count)
     blocks: dict[str, Iterator[Block]] = {
         name: array_blocks(getattr(segment, name)) for name in tensors
     }
-    blocks["positions"] = _positions(segment, manifest.datum, datum)
-    blocks["headings"] = _headings(segment, manifest.datum, datum)
-    target = work / file
-    make_folder(target.parent)
-    temporary = target.with_name(target.name + ".new")
+    blocks["positions"] = _positions(segment, change)
+    blocks["headings"] = _headings(segment, change)
     try:
-        digest: FileDigest = write_tensor_file(
-            temporary,
+        return making.store(
+            file,
             {name: (tensor, blocks[name]) for name, tensor in tensors.items()},
-            file_metadata(segment.info.source),
+            segment.info.source,
         )
     except GeodesyError as error:
         raise MapError(
             f"segment {segment.info.name!r} cannot be expressed in the first map's datum: {error}"
         ) from None
-    publish(temporary, target)
-    return StoredFile.at(file, digest)
 
 
-def _positions(segment: Segment, old: Datum, new: Datum) -> Iterator[Block]:
+def _positions(segment: Segment, change: _Change) -> Iterator[Block]:
     for start in range(0, segment.info.count, _CHUNK_ROWS):
-        wgs84 = old.to_wgs84(segment.positions[start : start + _CHUNK_ROWS])
-        yield from array_blocks(np.ascontiguousarray(new.to_map(*wgs84), "<f8"))
+        moved = change.positions(segment.positions[start : start + _CHUNK_ROWS])
+        yield from array_blocks(np.ascontiguousarray(moved, "<f8"))
 
 
-def _headings(segment: Segment, old: Datum, new: Datum) -> Iterator[Block]:
-    if old.zone == new.zone:
-        yield from array_blocks(segment.headings)
-        return
+def _headings(segment: Segment, change: _Change) -> Iterator[Block]:
     for start in range(0, segment.info.count, _CHUNK_ROWS):
         rows = slice(start, start + _CHUNK_ROWS)
-        latitudes, longitudes, _ = old.to_wgs84(segment.positions[rows])
-        turns = [
-            new.convergence(latitude, longitude) - old.convergence(latitude, longitude)
-            for latitude, longitude in zip(latitudes, longitudes, strict=True)
-        ]
-        headings = wrapped(segment.headings[rows].astype(np.float64) + turns)
-        yield from array_blocks(headings.astype("<f4"))
+        turned = change.headings(segment.headings[rows], segment.positions[rows])
+        yield from array_blocks(np.ascontiguousarray(turned, "<f4"))

@@ -24,6 +24,13 @@ _ONE, _MINUS_ONE = np.float32(1), np.float32(-1)
 _new_tuple = tuple.__new__
 
 
+def best_mode(model: ModelInfo) -> Mode:
+    """Return two-stage, or the mode of the only branch that the model has."""
+    if model.code_bytes is None:
+        return "float"
+    return "code" if model.descriptor_dim is None else "two-stage"
+
+
 class Match(NamedTuple):
     """A place of the map that looks like the query.
 

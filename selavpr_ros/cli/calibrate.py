@@ -18,7 +18,7 @@ from selavpr_ros.cli.options import (
     positive,
     print_json,
 )
-from selavpr_ros.cli.searching import add_search_options, best_mode, describer_for
+from selavpr_ros.cli.searching import add_search_options, describer_for
 
 if TYPE_CHECKING:
     from selavpr_core.calibration import Asked, Choice
@@ -86,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
     from selavpr_core.calibration import choose_thresholds
     from selavpr_core.calibration.picture import draw
     from selavpr_core.place_map import MapWriter, PlaceMap
+    from selavpr_core.retrieval import best_mode
 
     path = Path(options.map)
     picture: Path = options.picture or path / PICTURE

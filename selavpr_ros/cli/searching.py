@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from selavpr_core.errors import WeightsError
 from selavpr_ros.cli.options import add_model_options, positive_integer
 
 if TYPE_CHECKING:
     from selavpr_core.describer import Describer
-    from selavpr_core.place_map import ModelInfo
     from selavpr_core.retrieval import Localizer
 
 
@@ -61,14 +60,7 @@ def opened(path: Path, describer: Describer, options: argparse.Namespace) -> Loc
         MapError: as PlaceMap.load and Localizer.
     """
     from selavpr_core.place_map import PlaceMap
-    from selavpr_core.retrieval import Localizer
+    from selavpr_core.retrieval import Localizer, best_mode
 
     place_map = PlaceMap.load(path, describer.fingerprint)
     return Localizer(place_map, options.mode or best_mode(place_map.model), options.candidates)
-
-
-def best_mode(model: ModelInfo) -> Any:
-    """Return two-stage, or the mode of the only branch that the model has."""
-    if model.code_bytes is None:
-        return "float"
-    return "code" if model.descriptor_dim is None else "two-stage"

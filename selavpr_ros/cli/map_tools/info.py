@@ -29,8 +29,8 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def report(path: Path, as_json: bool) -> None:
-    """Print what the map in a folder holds.
+def report(path: Path, as_json: bool, more: dict[str, Any] | None = None) -> None:
+    """Print what the map in a folder holds; `more` goes into the JSON with it.
 
     Raises:
         MapError: as PlaceMap.load.
@@ -39,7 +39,7 @@ def report(path: Path, as_json: bool) -> None:
 
     info = map_info(path)
     if as_json:
-        print_json(info)
+        print_json(info | (more or {}))
     else:
         print("\n".join(_lines(info)))
 

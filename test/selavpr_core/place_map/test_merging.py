@@ -9,7 +9,7 @@ import pytest
 
 from selavpr_core.errors import MapError
 from selavpr_core.geodesy import Datum
-from selavpr_core.place_map import MapWriter, ModelInfo, PlaceMap, merge_maps, merging
+from selavpr_core.place_map import MapWriter, ModelInfo, PlaceMap, merge_maps, new_map
 from selavpr_core.storage import durable
 
 from .maps import LUND, MODEL, places, tree, write_map
@@ -46,7 +46,7 @@ def test_segments_are_copied_where_the_file_system_cannot_link(
         raise OSError(18, "Invalid cross-device link")
 
     first = write_map(tmp_path / "a", {"drive": places(3, 1)})
-    monkeypatch.setattr(merging.os, "link", no_links)
+    monkeypatch.setattr(new_map.os, "link", no_links)
     merged = merge_maps([first], tmp_path / "merged")
     for file in ("segments/drive.safetensors", "thumbnails/drive.safetensors"):
         assert (merged.path / file).read_bytes() == (first / file).read_bytes()
@@ -238,8 +238,8 @@ def test_a_move_that_fails_half_way_leaves_the_folder_empty(
     first = write_map(tmp_path / "a", {"a": places(2)})
     (tmp_path / "out").mkdir()
     # After the segments were moved, before the manifest is.
-    monkeypatch.setattr(merging, "sync_folder", fail)
-    monkeypatch.setattr(merging.os, "link", fail)
+    monkeypatch.setattr(new_map, "sync_folder", fail)
+    monkeypatch.setattr(new_map.os, "link", fail)
     with pytest.raises(MapError, match="Input/output error"):
         merge_maps([first], tmp_path / "out")
     assert not any((tmp_path / "out").iterdir())
