@@ -7,7 +7,7 @@ such queries.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -30,12 +30,12 @@ SAME_VIEW = np.radians(45.0)
 LEAST_REVISITS = 100
 """Fewer queries show little: even 100 answers without a wrong one leave room for 5 % wrong ones."""
 
-_STAND_IN_GAP = 0.5  # radii
-_SAME_DRIVE = 60 * 10**9  # ns: places recorded within a minute are of one drive, in several bags
+_STAND_IN_GAP = 0.25  # radii
+_PAUSE = 60 * 10**9  # ns: recordings less apart than this are of one drive, in several bags
 _MOST_QUERIES = 5000
 _BATCH = 256
 
-Kind = Literal["revisits", "neighbours", "drive"]
+Kind = Literal["sessions", "revisits", "neighbours", "drive"]
 
 Progress = Callable[[int, int], None]
 """Is told the queries asked, and all of them."""
@@ -46,11 +46,12 @@ class Asked(NamedTuple):
 
     Attributes:
         answers: to all queries.
-        kind: what the queries from inside are. "revisits": places seen again on another drive, or
-            later on the same; "neighbours": places along the same drive, which stand in for them;
-            "drive": frames of another drive.
-        left_out: queries that were not asked: the map does not show what they see, or lies so
-            close around them that too little of it could stand for being elsewhere.
+        kind: what the queries from inside are. "sessions": places of a drive that the others of the
+            map pass as well; "revisits": places that one drive passes twice; "neighbours": places
+            beside others of the same drive, which stand in for a second one; "drive": frames of a
+            drive that is not in the map.
+        left_out: queries that were not asked: the map does not show what they see, or so much of
+            it lies around them that the rest could not stand for being elsewhere.
     """
 
     answers: Answers
@@ -67,10 +68,11 @@ def ask_own_places(
 ) -> Asked:
     """Ask a map where its own places are, at most 5000 of them, evenly spaced.
 
-    What was recorded just before and after is hidden, 100 m to both sides along the drive: only
-    another drive, or a later passage, can be the answer. A map with fewer than 100 such places is
-    asked for the neighbours along the same drive instead, without those nearer than 12.5 m. (All
-    distances in proportion to `radius`.)
+    Every drive of a map of several is asked for among the others, as if it were not in the map. If
+    fewer than 100 of its places are found to lie on two drives, the map is asked as a whole, with
+    what was recorded just before and after hidden, 100 m to both sides along the drive. If fewer
+    than 100 are passed again later, only what is nearer than 6 m along the drive is hidden, and the
+    next places stand in for a second drive. (All distances in proportion to `radius`.)
 
     Args:
         place_map: the map; nothing is described anew.
@@ -81,13 +83,28 @@ def ask_own_places(
     Raises:
         MapError: as Localizer.
     """
-    numbers = _evenly(len(place_map))
-    geometry = _Geometry(place_map, place_map, radius)
-    revisits = sum(bool(len(s.right)) for s in geometry.surroundings(numbers, gap=np.inf))
-    seen_again = revisits >= LEAST_REVISITS
-    gap = np.inf if seen_again else _STAND_IN_GAP * radius
-    kind: Kind = "revisits" if seen_again else "neighbours"
-    return _ask(geometry, numbers, gap, mode, candidates, progress, kind)
+    step = max(1, -(-len(place_map) // _MOST_QUERIES))
+    drives = _drives(place_map)
+    apart = [
+        _Geometry(
+            place_map.part([n for other in drives if other is not drive for n in other]),
+            place_map.part(drive),
+            radius,
+            step,
+        )
+        for drive in drives
+        if len(drives) > 1
+    ]
+    whole = _Geometry(place_map, place_map, radius, step)
+    for plan in (
+        _Plan("sessions", apart, np.inf),
+        _Plan("revisits", [whole], np.inf),
+        _Plan("neighbours", [whole], _STAND_IN_GAP * radius),
+    ):
+        surveys = [_survey(geometry, plan.gap) for geometry in plan.geometries]
+        if sum(survey.inside for survey in surveys) >= LEAST_REVISITS:
+            break
+    return _ask(plan, surveys, mode, candidates, progress)
 
 
 def ask_drive(
@@ -112,108 +129,141 @@ def ask_drive(
     Raises:
         MapError: as Localizer.
     """
-    geometry = _Geometry(place_map, drive, radius)
-    numbers = _evenly(len(drive))
-    return _ask(geometry, numbers, np.inf, mode, candidates, progress, "drive")
+    geometry = _Geometry(place_map, drive, radius, max(1, -(-len(drive) // _MOST_QUERIES)))
+    plan = _Plan("drive", [geometry], np.inf)
+    return _ask(plan, [_survey(geometry, plan.gap)], mode, candidates, progress)
 
 
-class _Surroundings(NamedTuple):
-    """Places around a query: all that are near, those to hide from it, and those that are right."""
+class _Query(NamedTuple):
+    """A query, and the places that it may not find."""
 
-    query: int
-    near: NDArray[np.int64]
+    number: int
     hidden: NDArray[np.int64]
-    right: NDArray[np.int64]
+    inside: bool
 
 
 class _Geometry:
-    """Where queries lie among the places of a map, and which of these are of the same drive."""
+    """Where the places of a drive lie among those of a map, which may be the same."""
 
-    def __init__(self, place_map: PlaceMap, drive: PlaceMap, radius: float) -> None:
+    def __init__(self, place_map: PlaceMap, drive: PlaceMap, radius: float, step: int) -> None:
+        """Take every `step`-th place of the drive as a query; radius: metres."""
         self.place_map = place_map
         self.drive = drive
         self.radius = radius
-        self._within = drive is place_map
-        self.segments, self.along = _tracks(drive)
+        self._numbers = np.arange(0, len(drive), step)
+        counts = [segment.count for segment in drive.segments]
+        self._segments = np.repeat(np.arange(len(counts)), counts)
+        steps = np.hypot(*np.diff(drive.positions[:, :2], axis=0).T)
+        self._along = np.concatenate([np.zeros(min(1, len(drive))), steps.cumsum()])
+        self.stretches = np.floor(self._along / (2 * radius)).astype(np.int64)
 
-    def surroundings(self, numbers: NDArray[np.int64], gap: float) -> Iterator[_Surroundings]:
-        """Yield the surroundings of queries.
+    def queries(self, gap: float) -> Iterator[_Query | None]:
+        """Yield each query, if from inside twice; None for one to be left out.
 
         gap: metres; what is of the same drive is hidden within this distance.
         """
-        places, queries = self.place_map.positions, self.drive.positions
-        reach = SURROUNDINGS * self.radius
-        for start in range(0, len(numbers), _BATCH):
-            batch = numbers[start : start + _BATCH]
-            around = positives_within(queries[batch], places, reach)
-            for query, near in zip(batch.tolist(), around, strict=True):
-                distances = np.hypot(*(places[near, :2] - queries[query, :2]).T)
-                hidden = self._same_drive(query, near) & (distances <= gap)
-                right = (distances <= self.radius) & ~hidden & self._same_view(query, near)
-                yield _Surroundings(query, near, near[hidden], near[right])
+        places, asked = self.place_map.positions, self.drive.positions
+        for start in range(0, len(self._numbers), _BATCH):
+            batch = self._numbers[start : start + _BATCH]
+            around = positives_within(asked[batch], places, SURROUNDINGS * self.radius)
+            for number, near in zip(batch.tolist(), around, strict=True):
+                distances = np.hypot(*(places[near, :2] - asked[number, :2]).T)
+                hidden = self._same_drive(number, near) & (distances <= gap)
+                right = (distances <= self.radius) & ~hidden & self._same_view(number, near)
+                outside = _Query(number, near, inside=False)
+                if 2 * len(near) > len(places):
+                    yield None  # what is left of the map is not like the map
+                elif right.any():
+                    yield _Query(number, near[hidden], inside=True)
+                    yield outside
+                else:
+                    yield None if len(near) else outside
 
-    def _same_drive(self, query: int, near: NDArray[np.int64]) -> NDArray[np.bool_]:
-        apart = self.place_map.stamps[near] - self.drive.stamps[query]
-        at_once = np.abs(apart) <= _SAME_DRIVE
-        if not self._within:
+    def _same_drive(self, number: int, near: NDArray[np.int64]) -> NDArray[np.bool_]:
+        apart = self.place_map.stamps[near] - self.drive.stamps[number]
+        at_once = np.abs(apart) <= _PAUSE
+        if self.drive is not self.place_map:
             return at_once
         reach = SURROUNDINGS * self.radius
-        beside = np.abs(self.along[near] - self.along[query]) <= reach
-        return np.where(self.segments[near] == self.segments[query], beside, at_once)
+        beside = np.abs(self._along[near] - self._along[number]) <= reach
+        return np.where(self._segments[near] == self._segments[number], beside, at_once)
 
-    def _same_view(self, query: int, near: NDArray[np.int64]) -> NDArray[np.bool_]:
-        turn = self.place_map.headings[near] - self.drive.headings[query]
+    def _same_view(self, number: int, near: NDArray[np.int64]) -> NDArray[np.bool_]:
+        turn = self.place_map.headings[near] - self.drive.headings[number]
         turn = np.abs(np.angle(np.exp(1j * turn)))
         return np.isnan(turn) | (turn <= SAME_VIEW)
 
 
+class _Plan(NamedTuple):
+    """Who is asked for what; within `gap` metres of a query its own drive is hidden."""
+
+    kind: Kind
+    geometries: Sequence[_Geometry]
+    gap: float
+
+
+class _Survey(NamedTuple):
+    """How many queries there are, how many are from inside, and at most how much to hide."""
+
+    asked: int
+    inside: int
+    left_out: int
+    most_hidden: int
+
+
+def _survey(geometry: _Geometry, gap: float) -> _Survey:
+    asked = inside = left_out = most_hidden = 0
+    for query in geometry.queries(gap):
+        if query is None:
+            left_out += 1
+        else:
+            asked += 1
+            inside += query.inside
+            most_hidden = max(most_hidden, len(query.hidden))
+    return _Survey(asked, inside, left_out, most_hidden)
+
+
 def _ask(
-    geometry: _Geometry,
-    numbers: NDArray[np.int64],
-    gap: float,
+    plan: _Plan,
+    surveys: Sequence[_Survey],
     mode: Mode,
     candidates: int,
     progress: Progress | None,
-    kind: Kind,
 ) -> Asked:
-    place_map, drive = geometry.place_map, geometry.drive
-    asked: list[tuple[int, NDArray[np.int64], bool]] = []  # query, what it may not find, inside
-    left_out = 0
-    for around in geometry.surroundings(numbers, gap):
-        if 2 * len(around.near) > len(place_map):
-            left_out += 1
-        elif len(around.right):
-            asked.append((around.query, around.hidden, True))
-            asked.append((around.query, around.near, False))
-        elif not len(around.near):
-            asked.append((around.query, around.near, False))
-        else:
-            left_out += 1
-    most_hidden = max((len(hidden) for _, hidden, _ in asked), default=0)
-    search = _Search(place_map, mode, candidates, most_hidden)
-    codes = None if drive.codes is None else np.concatenate(drive.codes)
-    similarities, margins, right = [], [], []
-    for done, (query, hidden, inside) in enumerate(asked, start=1):
-        matches = search.without(
-            hidden,
-            None if codes is None else codes[query],
-            None if drive.descriptors is None else drive.gather([query])[0],
-        )
-        off = place_map.positions[matches[0].place] - drive.positions[query]
-        similarities.append(matches[0].similarity)
-        margins.append(margin(matches, place_map.positions))
-        right.append(inside and np.hypot(*off[:2]) <= geometry.radius)
-        if progress is not None:
-            progress(done, len(asked))
-    queries = np.array([query for query, _, _ in asked], np.int64)
+    total = sum(survey.asked for survey in surveys)
+    rows: list[tuple[float, float, bool, bool, int]] = []
+    first_stretch = 0
+    for geometry, survey in zip(plan.geometries, surveys, strict=True):
+        place_map, drive = geometry.place_map, geometry.drive
+        codes = None if drive.codes is None else np.concatenate(drive.codes)
+        search = _Search(place_map, mode, candidates, survey.most_hidden)
+        for query in geometry.queries(plan.gap):
+            if query is None:
+                continue
+            matches = search.without(
+                query.hidden,
+                None if codes is None else codes[query.number],
+                None if drive.descriptors is None else drive.gather([query.number])[0],
+            )
+            off = place_map.positions[matches[0].place] - drive.positions[query.number]
+            right = query.inside and bool(np.hypot(*off[:2]) <= geometry.radius)
+            stretch = first_stretch + int(geometry.stretches[query.number])
+            lead = margin(matches, place_map.positions)
+            rows.append((matches[0].similarity, lead, right, query.inside, stretch))
+            if progress is not None:
+                progress(len(rows), total)
+        first_stretch += int(geometry.stretches.max(initial=0)) + 1
+    similarities, margins, right_ones, inside, stretches = (
+        zip(*rows, strict=True) if rows else ((),) * 5
+    )
     answers = Answers(
         similarities=np.array(similarities, np.float64),
         margins=np.array(margins, np.float64),
-        right=np.array(right, bool),
-        inside=np.array([inside for _, _, inside in asked], bool),
-        stretches=np.floor(geometry.along[queries] / (2 * geometry.radius)).astype(np.int64),
+        right=np.array(right_ones, bool),
+        inside=np.array(inside, bool),
+        stretches=np.array(stretches, np.int64),
     )
-    return Asked(answers, kind, left_out)
+    return Asked(answers, plan.kind, sum(survey.left_out for survey in surveys))
 
 
 class _Search:
@@ -240,15 +290,16 @@ class _Search:
         return [m for m in left if m.hamming_rank is not None and m.hamming_rank <= last]
 
 
-def _evenly(count: int) -> NDArray[np.int64]:
-    """Return the numbers of at most 5000 of `count` places, evenly spaced."""
-    step = max(1, -(-count // _MOST_QUERIES))
-    return np.arange(0, count, step)
-
-
-def _tracks(drive: PlaceMap) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the segment of each place [N], and how far along the drive it is [N], metres."""
-    counts = [segment.count for segment in drive.segments]
-    steps = np.hypot(*np.diff(drive.positions[:, :2], axis=0).T)
-    along = np.concatenate([np.zeros(min(1, len(drive))), steps.cumsum()])
-    return np.repeat(np.arange(len(counts)), counts), along
+def _drives(place_map: PlaceMap) -> list[list[int]]:
+    """Return the numbers of the segments of each drive: those recorded one after the other."""
+    segments = place_map.segments
+    drives: list[list[int]] = []
+    end = 0
+    for number in sorted(range(len(segments)), key=lambda n: segments[n].first_stamp):
+        segment = segments[number]
+        if not drives or segment.first_stamp - end > _PAUSE:
+            drives.append([])
+            end = segment.last_stamp
+        drives[-1].append(number)
+        end = max(end, segment.last_stamp)
+    return [sorted(drive) for drive in drives]

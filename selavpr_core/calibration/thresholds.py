@@ -12,8 +12,8 @@ from selavpr_core.calibration.answers import Answers
 TOLERANCE = 0.02
 """How far below the wanted precision the true one may lie, with 95 % confidence."""
 
-# One-sided 97.5 % for a threshold that is given. A chosen one finds the answers better than they are:
-# in simulations, 95 % is left of it.
+# One-sided 97.5 % for a threshold that is given. A chosen one finds the answers better than they
+# are: in simulations, 95 % is left of it.
 _SIGMAS = 1.96
 _MARGINS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3)
 # Recall that a larger margin must add: less comes from choosing among several alone.

@@ -90,6 +90,15 @@ class PlaceMap:
             )
         return cls(path, manifest, [Segment(path, info, model) for info in manifest.segments])
 
+    def part(self, numbers: Sequence[int]) -> PlaceMap:
+        """Return the map of some of the segments, by their numbers; it shares their files.
+
+        Its places are numbered from 0 again, and it has no calibration.
+        """
+        segments = tuple(self.segments[number] for number in numbers)
+        manifest = Manifest(self.model, self.datum, segments)
+        return PlaceMap(self.path, manifest, [self._opened[number] for number in numbers])
+
     def __len__(self) -> int:
         return int(self._starts[-1])
 

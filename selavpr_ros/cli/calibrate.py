@@ -138,9 +138,12 @@ def _ask_own_places(place_map: PlaceMap, options: argparse.Namespace) -> tuple[A
         asked = ask_own_places(
             place_map, options.mode, options.candidates, options.radius, progress
         )
-    if asked.kind == "revisits":
-        return asked, "the map's own places, where it shows them twice"
-    return asked, "the map's own places; neighbours on the same drive stand in for a second drive"
+    how = {
+        "sessions": "each drive is asked for among the others",
+        "revisits": "where a drive passes twice",
+        "neighbours": "neighbours on the same drive stand in for a second one",
+    }
+    return asked, f"the map's own places: {how[asked.kind]}"
 
 
 def _ask_bag(place_map: PlaceMap, options: argparse.Namespace) -> tuple[Asked, str]:
