@@ -71,10 +71,11 @@ ASKED = (
     Visit("afternoon", "summer-afternoon", 2, 50, 5.6, 1.0, 5, 1.5),
     Visit("dusk", "winter-dusk", 6, 4000, 5.2, -0.8, 6, 1.5),
 )
-SETTINGS = (
-    *(PruningSettings(distance, similarity=s) for distance in (5.0, 10.0) for s in (0.9, 0.8, 0.7)),
-    *(PruningSettings(distance, similarity=s) for distance in (5.0, 10.0) for s in (0.6, 0.5)),
-)
+SETTINGS = [
+    PruningSettings(distance, similarity=similarity)
+    for distance in (5.0, 10.0)
+    for similarity in (0.9, 0.8, 0.7, 0.6, 0.5)
+]
 RADII = (5.0, 10.0, 25.0)
 
 
