@@ -1,5 +1,6 @@
 """The place map on disk: writing, loading, merging (format: docs/map_format.md)."""
 
+from selavpr_core.place_map.autosave import Autosave
 from selavpr_core.place_map.calibration import Calibration
 from selavpr_core.place_map.info import map_info
 from selavpr_core.place_map.manifest import Manifest, ModelInfo, SegmentInfo, read_manifest
@@ -11,6 +12,7 @@ from selavpr_core.place_map.session import Session
 from selavpr_core.place_map.writer import MapWriter
 
 __all__ = [
+    "Autosave",
     "Calibration",
     "Manifest",
     "MapWriter",

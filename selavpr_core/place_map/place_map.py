@@ -88,7 +88,13 @@ class PlaceMap:
                 f"{model.short_fingerprint}) than the ones loaded ({fingerprint[:12]}): pass "
                 f"--weights {model.source}, or build the map again if those have changed since"
             )
-        return cls(path, manifest, [Segment(path, info, model) for info in manifest.segments])
+        try:
+            return cls(path, manifest, [Segment(path, info, model) for info in manifest.segments])
+        except MapError:
+            # A session that is being saved may have replaced segments by one in between.
+            if read_manifest(path) == manifest:
+                raise
+        return cls.load(path, fingerprint)
 
     def part(self, numbers: Sequence[int]) -> PlaceMap:
         """Return the map of some of the segments, by their numbers; it shares their files.

@@ -116,11 +116,14 @@ class Segment:
         self._data.expect_random_access(expected)
 
     def thumbnail(self, row: int) -> bytes | None:
-        """Read a place's JPEG from disk; None if it has none or the file was left behind."""
+        """Read a place's JPEG from disk; None if it has none or the file is not here any more."""
         if self._thumbnails is None:
             return None
-        start, stop = self._thumbnails.read_rows("offsets", row, row + 2).tolist()
-        return self._thumbnails.read_rows("jpeg", start, stop).tobytes() or None
+        try:
+            start, stop = self._thumbnails.read_rows("offsets", row, row + 2).tolist()
+            return self._thumbnails.read_rows("jpeg", start, stop).tobytes() or None
+        except FileNotFoundError:
+            return None
 
 
 def _open_thumbnails(folder: Path, info: SegmentInfo) -> TensorFile | None:

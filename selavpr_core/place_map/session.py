@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from selavpr_core.place_map.frames import PlanarTransform
 from selavpr_core.place_map.manifest import ModelInfo, SegmentInfo
 from selavpr_core.place_map.places import Place, checked_columns
 from selavpr_core.place_map.segment import data_columns
-from selavpr_core.place_map.spool import CHUNK_ROWS, PlaceSpool
+from selavpr_core.place_map.spool import CHUNK_ROWS, MappedChunk, PlaceSpool
 from selavpr_core.place_map.tensor_file import Block, array_blocks
 from selavpr_core.place_map.write_errors import write_errors_named
 from selavpr_core.place_map.writer import MapWriter
@@ -58,7 +58,7 @@ class Session:
         self._headings = _Column("headings", model)
         self._stamps = _Column("stamps", model)
         self._closed = False
-        self._appending = threading.Lock()
+        self._lock = threading.Lock()  # of the files, so that none is closed while it is in use
         self._saving = threading.Lock()
 
     def __enter__(self) -> Session:
@@ -72,7 +72,7 @@ class Session:
 
         Closing twice does nothing.
         """
-        with self._saving, self._appending:
+        with self._saving, self._lock:
             self._closed = True
             self._spool.close()
 
@@ -86,15 +86,15 @@ class Session:
         """
         columns = checked_columns(
             self.model,
-            codes=None if place.code is None else place.code[None],
-            descriptors=None if place.descriptor is None else place.descriptor[None],
+            codes=None if place.code is None else np.asarray(place.code)[None],
+            descriptors=None if place.descriptor is None else np.asarray(place.descriptor)[None],
             positions=np.asarray(place.position, np.float64)[None],
             headings=[place.heading],
             heading_sigmas=[place.heading_sigma],
             position_sigmas=[place.position_sigma],
             stamps=[place.stamp],
         )
-        with self._appending:
+        with self._lock:
             self._check_open()
             number = len(self._spool)
             for column in (self._positions, self._headings, self._stamps):
@@ -136,8 +136,9 @@ class Session:
             raise KeyError(column)
         if not 0 <= start <= stop <= len(self):
             raise IndexError(f"places {start} to {stop} of a session with {len(self)}")
-        self._check_open()
-        return self._spool.read_rows(column, start, stop)
+        with self._lock:
+            self._check_open()
+            return self._spool.read_rows(column, start, stop)
 
     def thumbnail(self, place: int) -> bytes | None:
         """Return a place's thumbnail as JPEG; None if it has none.
@@ -148,18 +149,20 @@ class Session:
         """
         if not 0 <= place < len(self):
             raise IndexError(f"place {place} of a session with {len(self)}")
-        self._check_open()
-        return self._spool.thumbnail(place)
+        with self._lock:
+            self._check_open()
+            return self._spool.thumbnail(place)
 
-    def map_descriptors(self, chunk: int, random_access: bool) -> NDArray[np.float16]:
+    def map_descriptors(self, chunk: int, random_access: bool) -> MappedChunk:
         """Map the descriptors of CHUNK_ROWS places, from number `chunk * CHUNK_ROWS` on.
 
-        The first of them must be there. The others appear in the array once they are appended and
-        must not be read before. The array outlives the session. With `random_access` the kernel
-        reads no more from the disk than what is used.
+        The first of them must be there. The others appear once they are appended and must not be
+        read before. What is mapped outlives the session. With `random_access` the kernel reads no
+        more from the disk than what is used.
         """
-        self._check_open()
-        return self._spool.map_chunk("descriptors", chunk, random_access)
+        with self._lock:
+            self._check_open()
+            return self._spool.map_chunk("descriptors", chunk, random_access)
 
     def save(
         self,
@@ -169,6 +172,7 @@ class Session:
         datum: Datum | None = None,
         first: int = 0,
         transform: tuple[float, float, float, float] | None = None,
+        replaces: Collection[str] = (),
     ) -> SegmentInfo:
         """Write the places from number `first` on as one segment of a map and return its entry.
 
@@ -184,10 +188,13 @@ class Session:
             first: what an earlier save did not have.
             transform: x, y, z in metres and yaw in radians of the session's frame in the map's;
                 positions and headings are turned and shifted by it. None if the frames are one.
+            replaces: names of the map's segments that the new one stands for: what earlier saves
+                wrote of the same places. A crash leaves either them or it.
 
         Raises:
             MapError: there are no places from `first` on, the session is closed, the map belongs
-                to another model or datum, another program writes to it, or it cannot be written.
+                to another model or datum or lacks a segment that is to be replaced, another
+                program writes to it, or it cannot be written.
         """
         moved = None if transform is None else PlanarTransform(*transform)
         if moved is not None and not np.isfinite(moved).all():
@@ -204,7 +211,7 @@ class Session:
                     tensor, _ = contents.data[column.name]
                     contents.data[column.name] = (tensor, _moved(moved, rows))
             with MapWriter(path, self.model, datum) as writer:
-                return writer.add_segment(name, source, contents)
+                return writer.add_segment(name, source, contents, replaces)
 
     def _check_open(self) -> None:
         if self._closed:

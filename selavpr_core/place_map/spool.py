@@ -49,6 +49,19 @@ class SegmentContents:
     thumbnails: Contents | None
 
 
+@dataclass(frozen=True)
+class MappedChunk:
+    """Rows of a column, mapped into memory: [CHUNK_ROWS, ...], read-only."""
+
+    rows: NDArray[Any]
+    memory: mmap.mmap
+
+    def forget(self) -> None:
+        """Let go of what was read; it comes from the file again when it is read again."""
+        if hasattr(mmap, "MADV_DONTNEED"):  # not on every system
+            self.memory.madvise(mmap.MADV_DONTNEED)
+
+
 class PlaceSpool:
     """Columns of places in files, so that memory does not grow with them.
 
@@ -122,11 +135,11 @@ class PlaceSpool:
         start, stop = self.read_rows("offsets", place, place + 2).tolist()
         return self.read_rows("jpeg", start, stop).tobytes() or None
 
-    def map_chunk(self, name: str, number: int, random_access: bool) -> NDArray[Any]:
-        """Map CHUNK_ROWS rows of a column, from `number * CHUNK_ROWS` on, as a read-only array.
+    def map_chunk(self, name: str, number: int, random_access: bool) -> MappedChunk:
+        """Map CHUNK_ROWS rows of a column, from `number * CHUNK_ROWS` on.
 
-        The first of them must exist. Rows that are appended later appear in it by themselves;
-        until then they must not be read. With `random_access` the kernel is told that single rows
+        The first of them must exist. Rows that are appended later appear by themselves; until
+        then they must not be read. With `random_access` the kernel is told that single rows
         will be read, so that it reads nothing around them from the disk.
         """
         tensor = self._tensors[name]
@@ -136,7 +149,8 @@ class PlaceSpool:
         )
         if random_access and hasattr(memory, "madvise"):  # not on every system
             memory.madvise(mmap.MADV_RANDOM)
-        return np.frombuffer(memory, tensor.dtype).reshape(CHUNK_ROWS, *tensor.shape[1:])
+        rows = np.frombuffer(memory, tensor.dtype).reshape(CHUNK_ROWS, *tensor.shape[1:])
+        return MappedChunk(rows, memory)
 
     def contents(self, first: int, stop: int, last_use: bool = False) -> SegmentContents:
         """Return places [first, stop), at least one, as what a segment is to hold.

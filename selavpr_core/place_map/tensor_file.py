@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import mmap
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from io import RawIOBase
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,6 +143,7 @@ class TensorFile:
         """
         self.path = path
         with path.open("rb") as file:
+            self._identity = _identity(file)
             slots = _read_header(file, path)
         self.tensors = {name: tensor for name, (tensor, _) in slots.items()}
         self._offsets = {name: offset for name, (_, offset) in slots.items()}
@@ -172,12 +174,18 @@ class TensorFile:
             self._memory.madvise(mmap.MADV_RANDOM if expected else mmap.MADV_SEQUENTIAL)
 
     def read_rows(self, name: str, start: int, stop: int) -> NDArray[Any]:
-        """Read rows [start, stop) of a tensor from the disk."""
+        """Read rows [start, stop) of a tensor from the disk.
+
+        Raises:
+            FileNotFoundError: the file was removed, or another has its name by now.
+        """
         tensor = self.tensors[name]
+        rows = np.empty((stop - start, *tensor.shape[1:]), tensor.dtype)
         with self.path.open("rb", buffering=0) as file:
-            file.seek(self._offsets[name] + start * tensor.row_bytes)
-            data = file.read((stop - start) * tensor.row_bytes)
-        return np.frombuffer(data, tensor.dtype).reshape(-1, *tensor.shape[1:])
+            if _identity(file) != self._identity:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path))
+            read_range(file.fileno(), rows, self._offsets[name] + start * tensor.row_bytes)
+        return rows
 
 
 def digest_of(path: Path) -> FileDigest:
@@ -195,6 +203,12 @@ def _write_all(output: RawIOBase, block: Block) -> None:
     rest = memoryview(block).cast("B")
     while rest:
         rest = rest[output.write(rest) or 0 :]
+
+
+def _identity(file: IO[bytes]) -> tuple[int, ...]:
+    """Return what tells an open file from another that took its name."""
+    status = os.fstat(file.fileno())
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _row_alignment(tensor: Tensor) -> int:

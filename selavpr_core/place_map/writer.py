@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -149,13 +149,27 @@ class MapWriter:
             if len(segment):
                 self._finish(unique, source, segment.contents(), work)
 
-    def add_segment(self, name: str, source: str, contents: SegmentContents) -> SegmentInfo:
+    def add_segment(
+        self, name: str, source: str, contents: SegmentContents, replaces: Collection[str] = ()
+    ) -> SegmentInfo:
         """Write a segment whose places are all there already, and return its entry.
 
-        Takes the name and the source as `segment` does, and raises what it raises.
+        Args:
+            name: as for `segment`.
+            source: as for `segment`.
+            contents: of the segment.
+            replaces: names of segments that the new one stands for. It takes the place of the
+                first of them in the manifest's order; a crash leaves either them or it. What has
+                them open may go on reading all but their thumbnails.
+
+        Raises:
+            MapError: as `segment`, or the map has no segment of a name in `replaces`.
         """
+        missing = set(replaces) - {segment.name for segment in self._manifest.segments}
+        if missing:
+            raise MapError(f"{self.path} has no segment {min(missing)!r} that could be replaced")
         with self._writing(name) as (unique, work):
-            return self._finish(unique, source, contents, work)
+            return self._finish(unique, source, contents, work, replaces)
 
     @contextmanager
     def _writing(self, name: str) -> Iterator[tuple[str, Path]]:
@@ -182,7 +196,14 @@ class MapWriter:
             self._segment_open = False
             shutil.rmtree(work, ignore_errors=True)
 
-    def _finish(self, name: str, source: str, contents: SegmentContents, work: Path) -> SegmentInfo:
+    def _finish(
+        self,
+        name: str,
+        source: str,
+        contents: SegmentContents,
+        work: Path,
+        replaces: Collection[str] = (),
+    ) -> SegmentInfo:
         source = source.encode(errors="replace").decode()  # a path need not be valid Unicode
         data = self._store(name, contents.data, source, work, SEGMENT_FOLDER)
         thumbnails = None
@@ -198,9 +219,15 @@ class MapWriter:
             data=data,
             thumbnails=thumbnails,
         )
-        old = self._manifest
+        segments = list(self._manifest.segments)
+        at = next((n for n, old in enumerate(segments) if old.name in replaces), len(segments))
+        segments.insert(at, info)
+        kept = tuple(segment for segment in segments if segment.name not in replaces)
         with write_errors_named(self.path):
-            self._replace_manifest(replace(old, segments=(*old.segments, info)))
+            self._replace_manifest(replace(self._manifest, segments=kept))
+        if replaces:
+            with suppress(OSError):  # or the next writer removes them
+                self._remove_leftovers(self._manifest)
         return info
 
     def _store(

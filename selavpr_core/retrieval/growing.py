@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from numpy.typing import ArrayLike
+
 from selavpr_core.place_map import Session
-from selavpr_core.place_map.spool import CHUNK_ROWS
-from selavpr_core.retrieval.localizer import Mode, PlaceSearch
+from selavpr_core.place_map.spool import CHUNK_ROWS, MappedChunk
+from selavpr_core.retrieval.localizer import Match, Mode, PlaceSearch
+
+# Mapped descriptors that may count as this process's memory. What the file system keeps of them
+# beyond that, the kernel can take back.
+_RESIDENT_BYTES = 256 << 20
+_READ_AROUND = 64 << 10  # that the kernel maps around a row, if the file system has it already
 
 
 class GrowingIndex(PlaceSearch):
@@ -27,7 +34,8 @@ class GrowingIndex(PlaceSearch):
         super().__init__("the session", session.model, mode, candidates, None, None)
         self.session = session
         self._released = 0
-        self._chunks = 0
+        self._chunks: list[MappedChunk] = []
+        self._read_bytes = 0  # of descriptors, mapped since all was forgotten
 
     def __len__(self) -> int:
         """Return how many places can be found."""
@@ -46,16 +54,36 @@ class GrowingIndex(PlaceSearch):
             if count <= self._released:
                 return
             if self.mode != "code":
-                chunks = -(-count // CHUNK_ROWS)
                 random_access = self.mode == "two-stage"
-                self._inner_products.extend(
-                    [
-                        self.session.map_descriptors(chunk, random_access)
-                        for chunk in range(self._chunks, chunks)
-                    ],
-                    count,
-                )
-                self._chunks = chunks
+                new = [
+                    self.session.map_descriptors(chunk, random_access)
+                    for chunk in range(len(self._chunks), -(-count // CHUNK_ROWS))
+                ]
+                self._inner_products.extend([chunk.rows for chunk in new], count)
+                self._chunks += new
             if self.mode != "float":
                 self._hamming.append(self.session.read_rows("codes", self._released, count))
             self._released = count
+
+    def localize(
+        self, code: ArrayLike | None, descriptor: ArrayLike | None, count: int | None = None
+    ) -> list[Match]:
+        """Find the released places most similar to a query. See `PlaceSearch.localize`."""
+        matches = super().localize(code, descriptor, count)
+        if self._chunks:
+            self._bound_memory()
+        return matches
+
+    def _bound_memory(self) -> None:
+        """Forget descriptors that were read, before they take more memory than they may."""
+        mapped = sum(chunk.rows.nbytes for chunk in self._chunks)
+        if mapped <= _RESIDENT_BYTES:
+            return
+        if self.mode == "two-stage":
+            self._read_bytes += self.candidates * (2 * self._dim + _READ_AROUND)
+        else:
+            self._read_bytes = mapped
+        if self._read_bytes > _RESIDENT_BYTES:
+            for chunk in self._chunks:
+                chunk.forget()
+            self._read_bytes = 0

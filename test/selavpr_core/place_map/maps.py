@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from selavpr_core.geodesy import Datum
-from selavpr_core.place_map import MapWriter, ModelInfo
+from selavpr_core.place_map import MapWriter, ModelInfo, Place
 
 MODEL = ModelInfo("ab" * 32, "random:tiny", "tiny", False, descriptor_dim=16, code_bytes=8)
 LUND = Datum.at(55.71, 13.19, 50.0)
@@ -54,3 +54,24 @@ def write_map(
 def tree(path: Path) -> set[str]:
     """Return the relative paths of all files in a folder."""
     return {str(p.relative_to(path)) for p in path.rglob("*") if p.is_file()}
+
+
+def drive(
+    count: int, seed: int = 0, model: ModelInfo = MODEL, thumbnails: bool = True
+) -> list[Place]:
+    """Return the places that `places` gives, one by one."""
+    contents = places(count, seed, model, thumbnails)
+    codes, descriptors = contents["codes"], contents["descriptors"]
+    return [
+        Place(
+            code=None if codes is None else codes[n],
+            descriptor=None if descriptors is None else descriptors[n],
+            position=contents["positions"][n],
+            stamp=int(contents["stamps"][n]),
+            heading=float(contents["headings"][n]),
+            heading_sigma=float(contents["heading_sigmas"][n]),
+            position_sigma=float(contents["position_sigmas"][n]),
+            thumbnail=contents["thumbnails"][n] if thumbnails else None,
+        )
+        for n in range(count)
+    ]
