@@ -7,11 +7,13 @@ z only; roll and pitch of the robot stay what odometry says they are.
 from __future__ import annotations
 
 import math
+import threading
 from collections import deque
 from typing import NamedTuple
 
 KEPT = 10_000_000_000  # ns of odometry that are remembered: longer than any inference takes
 WIDEST_GAP = 1_000_000_000  # ns between two odometry messages that may be interpolated across
+CARRIED_ON = 500_000_000  # ns after the newest pose for which it is guessed how the motion went on
 NORM_TOLERANCE = 1e-2  # of a quaternion's norm: rounding is far less, an unset one far more
 
 
@@ -42,9 +44,10 @@ def pose_problem(
 
 
 class OdometryBuffer:
-    """The last seconds of odometry, to be asked for the pose at a stamp (nanoseconds)."""
+    """The last seconds of odometry, to be asked for the pose at a stamp (ns), by any thread."""
 
     def __init__(self) -> None:
+        self._lock = threading.RLock()
         self._entries: deque[tuple[int, PlanarPose]] = deque()
 
     def __len__(self) -> int:
@@ -52,42 +55,64 @@ class OdometryBuffer:
 
     def clear(self) -> None:
         """Forget everything, as after a jump of time."""
-        self._entries.clear()
+        with self._lock:
+            self._entries.clear()
 
     def add(self, stamp: int, pose: PlanarPose) -> None:
         """Remember a pose; a stamp before the last one means that time jumped back: start anew."""
-        if self._entries and stamp < self._entries[-1][0]:
-            self._entries.clear()
-        self._entries.append((stamp, pose))
-        while self._entries[0][0] < stamp - KEPT:
-            self._entries.popleft()
+        with self._lock:
+            if self._entries and stamp < self._entries[-1][0]:
+                self._entries.clear()
+            self._entries.append((stamp, pose))
+            while self._entries[0][0] < stamp - KEPT:
+                self._entries.popleft()
 
     @property
     def newest(self) -> int | None:
         """Stamp of the newest pose; None when there is none."""
-        return self._entries[-1][0] if self._entries else None
+        with self._lock:
+            return self._entries[-1][0] if self._entries else None
 
     def at(self, stamp: int) -> PlanarPose | None:
         """Pose at `stamp`, interpolated between its neighbours; None where they do not reach.
 
         Nothing is extrapolated, and nothing is interpolated across more than a second.
         """
-        for index in range(len(self._entries) - 1, -1, -1):
-            before, pose = self._entries[index]
-            if before == stamp:
-                return pose
-            if before < stamp:
-                if index + 1 == len(self._entries):
-                    return None
-                after, next_pose = self._entries[index + 1]
-                if after - before > WIDEST_GAP:
-                    return None
-                return _interpolate(pose, next_pose, (stamp - before) / (after - before))
-        return None
+        with self._lock:
+            for index in range(len(self._entries) - 1, -1, -1):
+                before, pose = self._entries[index]
+                if before == stamp:
+                    return pose
+                if before < stamp:
+                    if index + 1 == len(self._entries):
+                        return None
+                    after, next_pose = self._entries[index + 1]
+                    if after - before > WIDEST_GAP:
+                        return None
+                    return _interpolate(pose, next_pose, (stamp - before) / (after - before))
+            return None
+
+    def guess_at(self, stamp: int) -> PlanarPose | None:
+        """Pose at `stamp`, as `at`; up to half a second after the newest pose, a guess.
+
+        The newest pose is carried on by the motion of as long a time before it.
+        """
+        with self._lock:
+            newest = self.newest
+            if newest is None or stamp <= newest:
+                return self.at(stamp)
+            if stamp - newest > CARRIED_ON:
+                return None
+            last = self._entries[-1][1]
+            before = self.at(2 * newest - stamp)
+            return last if before is None else _interpolate(before, last, 2.0)
 
 
 def _interpolate(start: PlanarPose, end: PlanarPose, share: float) -> PlanarPose:
-    """Pose a `share` of the way from start to end; the yaw takes the shorter way round."""
+    """Pose a `share` of the way from start to end; the yaw takes the shorter way round.
+
+    A share above 1 lies beyond the end.
+    """
     turn = math.remainder(end.yaw - start.yaw, math.tau)
     return PlanarPose(
         start.x + share * (end.x - start.x),
@@ -116,10 +141,11 @@ class OdomCorrection:
     """The latest map -> odom, from poses in the map and the odometry around their stamps.
 
     A pose usually arrives before the odometry message that follows its image: it waits for it.
+    odometry: what it was told, for any thread to ask; all else is for one thread.
     """
 
     def __init__(self) -> None:
-        self._odometry = OdometryBuffer()
+        self.odometry = OdometryBuffer()
         self._waiting: tuple[int, PlanarPose] | None = None
         self.current: PlanarPose | None = None
         self.problem: str | None = "no odometry yet"
@@ -127,25 +153,25 @@ class OdomCorrection:
     @property
     def newest(self) -> int | None:
         """Stamp of the newest odometry in ns; None when there is none."""
-        return self._odometry.newest
+        return self.odometry.newest
 
     def reset(self) -> None:
         """Forget everything, as after a jump of time or a change of map."""
-        self._odometry.clear()
+        self.odometry.clear()
         self.forget()
 
     def forget(self) -> None:
         """Forget the correction but keep the odometry."""
         self._waiting = None
         self.current = None
-        self.problem = "no pose yet" if len(self._odometry) else "no odometry yet"
+        self.problem = "no pose yet" if len(self.odometry) else "no odometry yet"
 
     def add_odometry(self, stamp: int, pose: PlanarPose) -> None:
         """Take in the robot's pose in the odometry frame at a stamp (ns)."""
-        newest = self._odometry.newest
+        newest = self.odometry.newest
         if newest is not None and stamp < newest:
             self.forget()  # the recording or the simulation began again: the robot is elsewhere
-        self._odometry.add(stamp, pose)
+        self.odometry.add(stamp, pose)
         if self._waiting is None and self.current is None and self.problem == "no odometry yet":
             self.problem = "no pose yet"
         self._correct()
@@ -162,11 +188,11 @@ class OdomCorrection:
         if self._waiting is None:
             return
         stamp, pose = self._waiting
-        in_odom = self._odometry.at(stamp)
+        in_odom = self.odometry.at(stamp)
         if in_odom is not None:
             self.current, self.problem, self._waiting = map_to_odom(pose, in_odom), None, None
             return
-        newest = self._odometry.newest
+        newest = self.odometry.newest
         if newest is None:
             self.problem = "no odometry yet"
         elif newest > stamp:
