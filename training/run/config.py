@@ -72,13 +72,16 @@ class ModelConfig(_Section):
         (without `init` the network has a hash branch alone); or "both" at once.
     init: weights to start from: a file of an earlier run, those that come with selavpr_ros
         ("tiny"), or published ones ("base", "large", ...).
-        A hash branch that they lack starts with copies of the float branch's adapters.
+        A hash branch that they lack starts with copies of the float branch's adapters; a branch
+        without adapters, of a tuned or frozen backbone, is given them and keeps its head.
     backbone: without `init`: "dinov2" (fetched once from the Hugging Face hub), "tiny" (that of the
         weights that come with selavpr_ros), a file of DINOv2 weights or of an earlier run, or
         "random".
     layer_scale: what the blocks' LayerScale starts at in a random backbone; null is timm's 1e-5,
         with which a block that is not tuned does nearly nothing.
     local_start: whether the heads of a random backbone begin by looking at neighbouring patches.
+    adapter_images: images by which the last block's adapter of the trained branches is set before
+        the first step, to hand on what the blocks add; 0 for zeros, as published.
     head_images: images by which the last layer of the trained heads is centred and whitened before
         the first step, for head "gem"; 0 for random layers, as published.
     input_size: (height, width) in pixels at inference; null is the preset's.
@@ -93,6 +96,7 @@ class ModelConfig(_Section):
     backbone: str = "dinov2"
     layer_scale: Annotated[float | None, Field(gt=0)] = None
     local_start: bool = False
+    adapter_images: Annotated[int, Field(ge=0)] = 0
     head_images: Annotated[int, Field(ge=0)] = 0
     input_size: ImageSize | None = None
 

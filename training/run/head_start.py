@@ -11,6 +11,7 @@ from selavpr_core.model import SelaVPR
 from selavpr_core.model.heads import GeMHead
 from training.batches import normalised
 from training.errors import ConfigError
+from training.run.looking import only_looking
 from training.strategies import Branch
 
 # Full whitening (1) makes noise of the weakest directions as long as what tells places apart.
@@ -38,16 +39,13 @@ def start_heads(
         head.gem.register_forward_hook(lambda _, __, output, into=pooled[name]: into.append(output))
         for name, head in heads.items()
     ]
-    training = {module: module.training for module in model.modules()}
-    model.eval()
     try:
-        for batch in images:
-            model(normalised(batch.to(device)), branches)
+        with only_looking(model):
+            for batch in images:
+                model(normalised(batch.to(device)), branches)
     finally:
         for hook in hooks:
             hook.remove()
-        for module, mode in training.items():
-            module.training = mode
     for name, head in heads.items():
         _whiten(head.linear2, torch.cat(pooled[name]).double().cpu())
 

@@ -23,6 +23,7 @@ from training.errors import TrainingError
 from training.evaluation.evaluation_set import EvaluationSet
 from training.index import PlaceIndex
 from training.losses import LossTerms
+from training.run.adapter_start import start_adapters
 from training.run.checkpoint import (
     changing_state,
     frozen_digest,
@@ -182,7 +183,7 @@ class Loop:
         try:
             with StopRequest() as stop:
                 if self._goes_on():
-                    self._start_heads()
+                    self._start_branches()
                     self._ask_the_teacher(stop)
                 while self._goes_on():
                     self._train_epoch(stop)
@@ -203,20 +204,26 @@ class Loop:
             and not self.best.exhausted(trainer.patience)
         )
 
-    def _start_heads(self) -> None:
-        """Set the trained heads by what the network makes of some images, where that is wanted."""
-        count = min(self._config.model.head_images, self._index.images)
-        if not count or self.position.step:
+    def _start_branches(self) -> None:
+        """Set what is trained by what the network makes of some images, where that is wanted."""
+        wanted, device = self._config.model, self._fabric.device
+        if self.position.step or not (wanted.adapter_images or wanted.head_images):
             return
         # By every rank, of the same images, as long as all of them compute alike.
-        images = self._some_views(count)
-        start_heads(self._model, self._trained, images, self._fabric.device)
+        if wanted.adapter_images:
+            images = self._some_views(wanted.adapter_images)
+            start_adapters(self._model, self._trained, images, device)
+        if wanted.head_images:  # they see what the adapters make
+            start_heads(self._model, self._trained, self._some_views(wanted.head_images), device)
         for name in self._trained:
-            for tensor in self._model.get_submodule(f"{name}_branch.head").state_dict().values():
+            for tensor in self._model.get_submodule(f"{name}_branch").state_dict().values():
                 tensor.copy_(self._fabric.broadcast(tensor))
 
     def _some_views(self, count: int) -> Iterable[Tensor]:
-        """Return one view of each of some images, [N, 3, H, W] uint8; the same on every rank."""
+        """Return one view of each of some images, [N, 3, H, W] uint8; the same on every rank.
+
+        count: of images, all of them where there are fewer.
+        """
         _seed(self._config.seed, 0, 0)
         views = Views(self._index, replace(self._settings, views=1), self._config.seed)
         numbers = torch.randperm(len(views))[:count].tolist()

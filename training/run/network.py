@@ -11,7 +11,7 @@ import torch
 from timm.layers import LayerScale
 
 from selavpr_core.model import ModelSettings, SelaVPR
-from selavpr_core.model.settings import BRANCHES
+from selavpr_core.model.settings import BRANCHES, SIDE_ADAPTERS
 from selavpr_core.weights import hub, load_backbone, load_model, shipped
 from training.errors import ConfigError
 from training.run.config import ModelConfig
@@ -32,8 +32,9 @@ def starting_network(config: ModelConfig, seed: int) -> SelaVPR:
     """Return the network before its first step, on the CPU; the same one for the same arguments.
 
     What `init` holds is kept; a branch that it lacks is added, the hash branch with copies of the
-    float branch's adapters. Logs a warning for a backbone of random weights. Raises ConfigError
-    where the configuration contradicts itself or `init`, WeightsError, WeightsUnavailableError.
+    float branch's adapters, and so are adapters where it has none at all. Logs a warning for a
+    backbone of random weights. Raises ConfigError where the configuration contradicts itself or
+    `init`, WeightsError, WeightsUnavailableError.
     """
     if config.layer_scale is not None and (config.init is not None or config.backbone != "random"):
         raise ConfigError("model.layer_scale is where random weights start: leave it out")
@@ -75,7 +76,10 @@ def _check_same(config: ModelConfig, initial: ModelSettings, wanted: ModelSettin
     # inference does not touch the weights.
     named = ["preset", "adapter", "head"]
     others = [field.name for field in fields(ModelSettings) if field.name not in named]
-    for name in [*named, *(o for o in others if o not in ("branches", "input_size"))]:
+    free = {"branches", "input_size"}
+    if initial.adapter == "none" and wanted.adapter in SIDE_ADAPTERS:
+        free |= {"adapter", "adapted_blocks"}
+    for name in [name for name in [*named, *others] if name not in free]:
         old, new = getattr(initial, name), getattr(wanted, name)
         if old != new:
             raise ConfigError(

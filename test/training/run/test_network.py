@@ -119,6 +119,20 @@ def test_a_backbone_comes_from_a_run_whatever_its_branches_were(tmp_path: Path) 
         starting_network(values.model_copy(update={"preset": "small"}), seed=2)
 
 
+def test_a_tuned_network_is_given_adapters_and_keeps_its_head(tmp_path: Path) -> None:
+    tuned = starting_network(config(strategy="full", placement=None), seed=1)
+    native.save(tuned, tmp_path / "tuned.safetensors")
+    model = starting_network(config(init=str(tmp_path / "tuned.safetensors")), seed=2)
+    assert model.settings.adapted_blocks == (3,)
+    assert equal(part(model, "backbone."), part(tuned, "backbone."))
+    assert equal(part(model, "float_branch.head."), part(tuned, "float_branch.head."))
+    assert part(model, "float_branch.adapters.")
+    with pytest.raises(ConfigError, match="has adapter 'none', this configuration 'in-block'"):
+        starting_network(
+            config(init=str(tmp_path / "tuned.safetensors"), strategy="in-block"), seed=2
+        )
+
+
 def test_layer_scales_start_where_asked_and_nothing_else_changes() -> None:
     full = {"strategy": "full", "placement": None}
     usual = part(starting_network(config(**full), seed=1), "")
