@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
@@ -17,7 +17,8 @@ PICTURE_SIDE = 512
 """Pixels of the longest side of the pictures that keyframes are verified by."""
 
 MAX_FEATURES = 1000
-RATIO = 0.8  # a match must be this much nearer than the second nearest (Lowe 2004)
+CONTRAST = 0.02  # of a feature; half of OpenCV's default: blank walls have little
+RATIO = 0.75  # a match must be this much nearer than the second nearest (Lowe 2004)
 TOLERANCE = 2.0  # pixels from an epipolar line, at PICTURE_SIDE
 CONFIDENCE = 0.999
 ITERATIONS = 5000
@@ -51,7 +52,7 @@ class Geometry:
             (x right, y down, z forward, REP-103) into those of the match's; None if unknown.
         direction: unit vector from the match's to the query's camera in the match's optical frame;
             None if unknown, or where the pictures show too little parallax to tell.
-        parallax: radians, median over the inliers, of what rotation does not explain.
+        parallax: radians, median over the inliers, of what that rotation leaves unexplained.
     """
 
     model: str
@@ -77,7 +78,9 @@ class Geometry:
 
 @lru_cache(maxsize=1)
 def _detector() -> Any:
-    return cast(Any, cv2).SIFT_create(MAX_FEATURES)  # the stubs do not know it
+    return cast(Any, cv2).SIFT_create(
+        MAX_FEATURES, contrastThreshold=CONTRAST
+    )  # the stubs do not know it
 
 
 def extract(picture: NDArray[np.uint8]) -> Features:
@@ -92,17 +95,18 @@ def extract(picture: NDArray[np.uint8]) -> Features:
         width, height = max(1, round(width * scale)), max(1, round(height * scale))
         grey = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
     keypoints, descriptors = _detector().detectAndCompute(grey, None)
-    if descriptors is None or not len(keypoints):
-        return Features(np.empty((0, 2), np.float32), np.empty((0, 128), np.float32), grey.shape)
+    if descriptors is None:
+        descriptors = np.empty((0, 128), np.float32)
     # RootSIFT (Arandjelovic and Zisserman 2012): cosines of it are Hellinger's kernel of SIFT.
     roots = np.sqrt(descriptors / np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-9))
-    return Features(
-        np.array([keypoint.pt for keypoint in keypoints], np.float32), roots, (width, height)
-    )
+    points = np.array([keypoint.pt for keypoint in keypoints], np.float32)
+    return Features(points.reshape(-1, 2), roots, (width, height))
 
 
 def extract_jpeg(jpeg: bytes) -> Features | None:
     """Return the features of a JPEG, or None where it cannot be read."""
+    if not jpeg:
+        return None
     picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
     return None if picture is None else extract(np.asarray(picture, np.uint8))
 
@@ -200,24 +204,35 @@ def _with_motion(
     plain: Geometry, essential: Any, first: NDArray[np.float64], second: NDArray[np.float64]
 ) -> Geometry:
     """Add how the cameras stood, from rays [N, 2] of the match and of the query."""
-    # OpenCV's pose takes points of the first camera into the frame of the second.
-    _, rotation, translation, _ = cv2.recoverPose(essential, first, second, np.eye(3))
-    to_match = np.asarray(rotation).T
-    position = -to_match @ np.asarray(translation).ravel()
-    seen = _unit(first)
-    turned = _unit(second) @ to_match.T
-    apart = np.arccos(np.clip((seen * turned).sum(axis=1), -1, 1))
-    parallax = float(np.median(apart))
-    x, y, z = (float(value) for value in position / np.linalg.norm(position))
-    return Geometry(
-        plain.model,
-        plain.matches,
-        plain.inliers,
-        plain.coverage,
-        _quaternion(to_match),
-        (x, y, z) if parallax >= LEAST_PARALLAX else None,
-        parallax,
+    seen, then = _unit(first), _unit(second)
+    to_match = _rotation_between(then, seen)
+    parallax = _median_angle(seen, then @ to_match.T)
+    direction = None
+    if parallax >= LEAST_PARALLAX:
+        # OpenCV's pose takes points of the first camera into the frame of the second.
+        _, rotation, translation, _ = cv2.recoverPose(essential, first, second, np.eye(3))
+        to_match = np.asarray(rotation).T
+        parallax = _median_angle(seen, then @ to_match.T)
+        x, y, z = (float(value) for value in (-to_match @ np.asarray(translation)).ravel())
+        direction = (x, y, z)
+    return replace(
+        plain, rotation=_quaternion(to_match), direction=direction, parallax=round(parallax, 6)
     )
+
+
+def _rotation_between(second: NDArray[np.float64], first: NDArray[np.float64]) -> Any:
+    """Return the rotation [3, 3] that brings unit vectors [N, 3] nearest to others.
+
+    Without parallax nothing else tells it: the essential matrix is any then. By Kabsch (1976).
+    """
+    u, _, v = np.linalg.svd(first.T @ second)
+    return u @ np.diag([1.0, 1.0, np.linalg.det(u @ v)]) @ v
+
+
+def _median_angle(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Return the median angle in radians between unit vectors [N, 3]."""
+    # Of small angles the cosine knows little.
+    return float(np.median(2 * np.arcsin(np.linalg.norm(first - second, axis=1).clip(0, 2) / 2)))
 
 
 def _unit(rays: NDArray[np.float64]) -> NDArray[np.float64]:

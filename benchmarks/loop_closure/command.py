@@ -1,0 +1,139 @@
+"""`python -m benchmarks.loop_closure`: measure and print."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from benchmarks.loop_closure.alike import alike
+from benchmarks.loop_closure.measuring import VERIFICATIONS, drive, figures, in_hindsight, verified
+from benchmarks.loop_closure.real import READERS
+from benchmarks.loop_closure.recording import Recording
+from selavpr_core.describer import Describer, load_describer
+from selavpr_core.place_map import ModelInfo
+from training.command import Parser
+from training.errors import EvaluationError
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+Progress = Callable[[str], None]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure every set that is there and print its figures."""
+    options = _parser().parse_args(arguments)
+    describer = load_describer(options.weights, "cpu", "fp32")
+    left_out = {
+        name: f"{options.data / place} is not there (--data)"
+        for name, (place, _) in READERS.items()
+        if not (options.data / place).exists()
+    }
+    sets: dict[str, Any] = {}
+    try:
+        for recording in _recordings(options.data, left_out):
+            sets[recording.name] = measure(recording, describer)
+    except OSError as error:
+        raise EvaluationError(f"{error.filename}: {error.strerror or error}") from error
+    report = {
+        "weights": describer.source,
+        "fingerprint": describer.fingerprint,
+        "sets": sets,
+        "left_out": left_out,
+    }
+    print(json.dumps(report, indent=2, allow_nan=False) if options.json else _table(report))
+
+
+def _recordings(data: Path, left_out: dict[str, str]) -> Iterator[Recording]:
+    for name, (_, read) in READERS.items():
+        if name not in left_out:
+            yield read(data)
+    yield alike()
+
+
+def measure(recording: Recording, describer: Describer) -> dict[str, Any]:
+    """Return the figures of a recording as JSON values; a bar on stderr shows how far it is."""
+    model = ModelInfo(
+        describer.fingerprint,
+        describer.source,
+        describer.preset,
+        describer.pretrained,
+        describer.descriptor_dim,
+        describer.code_bytes,
+    )
+    steps = len(VERIFICATIONS) + 2
+    with tqdm(total=steps, desc=recording.name, leave=False, disable=None) as bar:
+        descriptions = recording.described(describer)
+        bar.update()
+        whatever = replace(verified(recording.settings, "none"), similarity_threshold=-1.0)
+        best, _ = drive(recording, descriptions, model, whatever)
+        bar.update()
+        found = {}
+        for name in VERIFICATIONS:
+            settings = verified(recording.settings, name)
+            keyframes, rejected = drive(recording, descriptions, model, settings)
+            found[name] = figures(recording, keyframes, rejected).to_json()
+            bar.update()
+    return {
+        "rule": recording.rule,
+        "frames": len(recording),
+        "verifications": found,
+        "similarity_in_hindsight": in_hindsight(recording, best),
+    }
+
+
+def _table(report: dict[str, Any]) -> str:
+    lines = [
+        f"weights {report['weights']}, fingerprint {report['fingerprint'][:12]}",
+        "",
+        f"{'':17}{'verification':14}{'closures':>9}{'false':>7}{'precision':>11}{'recall':>8}",
+    ]
+    for name, measured in report["sets"].items():
+        first = name
+        for verification, found in measured["verifications"].items():
+            lines.append(
+                f"{first:17}{verification:14}{found['closures']:9}{found['false']:7}"
+                f"{_percent(found['precision']):>11}{_percent(found['recall']):>8}"
+            )
+            first = ""
+        every = measured["verifications"]["all"]
+        hindsight = measured["similarity_in_hindsight"]
+        lines += [
+            f"  {measured['frames']} frames, {every['answerable']} queries can be answered; right"
+            f" by {measured['rule']}; recall of similarity in hindsight"
+            f" {_percent(hindsight['recall_at_full_precision'])}",
+            f"  first closure {_pair(every['first'])}, last {_pair(every['last'])}; rejected: "
+            + (", ".join(f"{count} {why}" for why, count in every["rejected"].items()) or "none"),
+        ]
+    lines += [f"left out: {name}, {why}" for name, why in report["left_out"].items()]
+    return "\n".join(lines)
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f}"
+
+
+def _pair(pair: tuple[int, int] | None) -> str:
+    return "none" if pair is None else f"of frame {pair[0]} with {pair[1]}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="python -m benchmarks.loop_closure",
+        description="Print precision and recall of loop closure on recorded and on rendered drives."
+        " The protocols are in benchmarks/loop_closure/__init__.py.",
+    )
+    parser.add_argument("--weights", default="tiny", help="a name or a file; default: tiny")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=DATA,
+        metavar="DIR",
+        help="folder of the recorded sets; default: ../shared/data beside the checkout",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser
