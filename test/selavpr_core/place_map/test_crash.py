@@ -150,3 +150,54 @@ def test_a_merge_killed_at_every_step_leaves_no_half_map(
     assert outcomes == {(False, False), (True, False), (True, True)}
     for source in sources:
         assert len(PlaceMap.load(source)) in (3, 5)
+
+
+def check_session(path: Path, places_of_a_round: int, saved: int) -> PlaceMap:
+    """Check that the map holds a session's first places, at least those reported as saved."""
+    loaded, contents = PlaceMap.load(path, MODEL.fingerprint), places(places_of_a_round)
+    assert len(loaded) >= saved
+    rows = np.arange(len(loaded)) % places_of_a_round
+    assert np.array_equal(loaded.positions, contents["positions"][rows])
+    assert np.array_equal(
+        loaded.gather(range(len(loaded))), contents["descriptors"][rows].astype(np.float16)
+    )
+    thumbnails = [loaded.thumbnail(n) or b"" for n in range(len(loaded))]
+    assert thumbnails == [contents["thumbnails"][row] for row in rows]
+    return loaded
+
+
+def test_a_session_killed_while_it_grows_leaves_all_that_was_saved(tmp_path: Path) -> None:
+    spool = tmp_path / "spool"
+    for number in range(5):
+        path = tmp_path / str(number)
+        child, pipe = start(victims.drive_forever, path, spool)
+        saved = 0
+        while saved <= 15 * number:
+            saved = pipe.recv()
+        child.kill()
+        child.join()
+        saved = [saved, *reports(pipe)][-1]
+        check_session(path, 50, saved)
+        assert list(spool.iterdir()) == []  # what was not saved does not pile up
+        write_map(path, {"after": places(2)})
+
+
+def test_parts_of_a_session_are_replaced_by_the_whole_or_not(tmp_path: Path) -> None:
+    outcomes = set()
+    for die_at in range(0, 10_000, 3):  # before and after a call by turns
+        path = tmp_path / str(die_at)
+        child, pipe = start(victims.replace_parts, path, tmp_path / "spool", die_at)
+        received = reports(pipe)
+        child.join()
+        assert received[0] == 2
+        loaded = check_session(path, 3, 3 if 3 in received else 2)
+        outcomes.add((3 in received, len(loaded)))
+        assert len(loaded.segments) == 1
+        write_map(path, {"after": places(2)})
+        named = {s.data.file for s in PlaceMap.load(path).segments}
+        assert {file for file in tree(path) if file.startswith("segments")} == named
+        if "closed" in received:
+            break
+        assert child.exitcode == -9
+    assert die_at > 30
+    assert outcomes == {(False, 2), (False, 3), (True, 3)}

@@ -6,15 +6,17 @@ import builtins
 import io
 import os
 import signal
+import threading
 from collections.abc import Callable
-from itertools import count
+from itertools import count, cycle
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from selavpr_core.place_map import MapWriter, merge_maps, tensor_file
+from selavpr_core.place_map import Autosave, MapWriter, Session, merge_maps, tensor_file
+from selavpr_core.place_map import autosave as autosave_module
 
-from .maps import LUND, MODEL, places
+from .maps import LUND, MODEL, drive, places
 
 Step = Callable[..., Any]
 
@@ -55,6 +57,40 @@ def merge(sources: list[Path], output: Path, die_at: int, pipe: Connection) -> N
     """Merge maps and die at the n-th step towards the disk, if there is one."""
     install_death(die_at)
     merge_maps(sources, output)
+    pipe.send("closed")
+
+
+def drive_forever(path: Path, spool: Path, pipe: Connection) -> None:
+    """Append to a session on one thread, autosave it on another; report how much is saved."""
+    session = Session(MODEL, spool)
+    autosave = Autosave(session, path, "drive", "x", LUND)
+    allowed = threading.Semaphore(20)
+
+    def append_forever() -> None:
+        for place in cycle(drive(50)):
+            allowed.acquire()
+            session.append(place)
+
+    threading.Thread(target=append_forever).start()
+    while True:
+        if autosave.save():
+            allowed.release(20)
+        pipe.send(autosave.saved)
+
+
+def replace_parts(path: Path, spool: Path, die_at: int, pipe: Connection) -> None:
+    """Save three places in two parts that become one, and die at a step of that."""
+    autosave_module._PARTS_MERGED = 2
+    session = Session(MODEL, spool)
+    autosave = Autosave(session, path, "drive", "x", LUND)
+    for place in drive(3):
+        session.append(place)
+        if len(session) == 1:
+            continue
+        if len(session) == 3:
+            install_death(die_at)
+        autosave.save()
+        pipe.send(autosave.saved)
     pipe.send("closed")
 
 
