@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from selavpr_ros.nodes.pose_estimate import PoseEstimate
 
 
 @dataclass(frozen=True)
 class Localized:
-    """The frame was found in the map."""
+    """The robot was found in the map.
+
+    similarity: of the image to its best match. place: of the map, the best match or, with the
+    filter, the place where the robot is. probability: by the filter, that it is there; None where
+    the image alone decided.
+    """
 
     similarity: float
     place: int
     segment: str
     estimate: PoseEstimate
+    probability: float | None = None
 
     def __str__(self) -> str:
         x, y, _ = self.estimate.position
+        sure = (
+            f"similarity {self.similarity:.2f}"
+            if self.probability is None
+            else f"probability {describe_probability(self.probability)}"
+        )
         return (
             f"localised at ({x:.2f}, {y:.2f}) m, sigma {self.estimate.position_sigma:.2f} m: "
-            f"place {self.place} of {self.segment}, similarity {self.similarity:.2f}"
+            f"place {self.place} of {self.segment}, {sure}"
         )
 
 
@@ -32,14 +44,46 @@ class NotInMap:
     threshold: float
 
     def __str__(self) -> str:
-        # As many digits as it takes to see the difference.
-        digits = 2
-        while digits < 6 and f"{self.similarity:.{digits}f}" == f"{self.threshold:.{digits}f}":
-            digits += 1
-        return (
-            f"not localised: below threshold ({self.similarity:.{digits}f} < "
-            f"{self.threshold:.{digits}f})"
-        )
+        return f"not localised: below threshold ({_less(self.similarity, self.threshold)})"
+
+
+@dataclass(frozen=True)
+class Ambiguous:
+    """A place elsewhere in the map is nearly as similar as the best match."""
+
+    similarity: float
+    margin: float
+    threshold: float
+
+    def __str__(self) -> str:
+        less = _less(self.margin, self.threshold)
+        return f"not localised: another place looks as alike (margin {less})"
+
+
+@dataclass(frozen=True)
+class Unsettled:
+    """The filter is not sure where the robot is.
+
+    state: "candidate" where one place has most of the probability, else "lost". similarity: of the
+    image to its best match. place, segment, estimate, probability: of the likeliest hypothesis;
+    -1, "", None and 0 where there is none.
+    """
+
+    state: Literal["lost", "candidate"]
+    similarity: float
+    place: int
+    segment: str
+    estimate: PoseEstimate | None
+    probability: float
+
+    def __str__(self) -> str:
+        if self.estimate is None:
+            return "not localised: lost, no place is likely"
+        likely = f"place {self.place} of {self.segment} has probability "
+        likely += describe_probability(self.probability)
+        if self.state == "lost":
+            return f"not localised: lost, at best {likely}"
+        return f"not localised: candidate, {likely}, sigma {self.estimate.position_sigma:.2f} m"
 
 
 @dataclass(frozen=True)
@@ -62,4 +106,28 @@ class Failed:
         return f"not localised: localization failed: {self.problem}"
 
 
-Outcome = Localized | NotInMap | Undecodable | Failed
+Judged = Localized | NotInMap | Ambiguous | Unsettled
+Outcome = Judged | Undecodable | Failed
+
+
+def state_of(outcome: Judged) -> Literal["lost", "candidate", "localised"]:
+    """The state of the robot: without the filter it is localised or lost."""
+    if isinstance(outcome, Localized):
+        return "localised"
+    return outcome.state if isinstance(outcome, Unsettled) else "lost"
+
+
+def describe_probability(probability: float) -> str:
+    """Text with enough digits to tell nearly certain from certain, such as `0.97` or `0.9998`."""
+    digits = 2
+    while digits < 4 and 1.0 - probability < 10.0**-digits:
+        digits += 1
+    return f"{probability:.{digits}f}"
+
+
+def _less(value: float, limit: float) -> str:
+    """`0.42 < 0.50`, with as many digits as it takes to see the difference."""
+    digits = 2
+    while digits < 6 and f"{value:.{digits}f}" == f"{limit:.{digits}f}":
+        digits += 1
+    return f"{value:.{digits}f} < {limit:.{digits}f}"

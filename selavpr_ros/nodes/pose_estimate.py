@@ -33,7 +33,7 @@ class PoseEstimate:
 
     position: `[3]` float64, metres. yaw: radians, counter-clockwise from x; nan where the matched
     place has no heading. covariance: `[6, 6]` float64 of x, y, z, roll, pitch, yaw (REP-103);
-    symmetric, positive definite. agreement: share of the candidates' weight, in (0, 1], that lies
+    symmetric, positive definite. agreement: share of the candidates' weight, in [0, 1], that lies
     within 25 m of the position.
     """
 
@@ -94,8 +94,7 @@ def estimate_pose(
         heading_sigma: one sigma of the best place's heading in radians; nan: unknown.
         spacing: metres from the best place to its nearest neighbour; not finite: it has none.
     """
-    weights = np.exp((similarities - similarities[0]) / SIMILARITY_SCALE)
-    weights = weights / weights.sum()
+    weights = _weights(similarities)
     offsets = positions - positions[0]
     scatter = (offsets * weights[:, None]).T @ offsets
     scatter = (scatter + scatter.T) / 2.0  # the product is symmetric up to rounding only
@@ -110,9 +109,24 @@ def estimate_pose(
     yaw = float(headings[0])
     covariance[5, 5] = _yaw_variance(weights, headings, heading_sigma)
 
-    distances = np.linalg.norm(offsets[:, :2], axis=1)
-    agreement = float(weights[distances <= SAME_PLACE].sum())
-    return PoseEstimate(positions[0].astype(np.float64), yaw, covariance, min(agreement, 1.0))
+    agreement = candidates_agree(similarities, positions, positions[0])
+    return PoseEstimate(positions[0].astype(np.float64), yaw, covariance, agreement)
+
+
+def candidates_agree(
+    similarities: NDArray[np.float64], positions: NDArray[np.float64], position: NDArray[np.float64]
+) -> float:
+    """Share of the candidates' weight, in [0, 1], that lies within 25 m of a position.
+
+    similarities: `[K]`, K >= 1, largest first. positions: `[K, 3]` metres. position: `[3]`.
+    """
+    distances = np.linalg.norm((positions - position)[:, :2], axis=1)
+    return min(float(_weights(similarities)[distances <= SAME_PLACE].sum()), 1.0)
+
+
+def _weights(similarities: NDArray[np.float64]) -> NDArray[np.float64]:
+    weights = np.exp((similarities - similarities[0]) / SIMILARITY_SCALE)
+    return np.asarray(weights / weights.sum())
 
 
 def _yaw_variance(

@@ -27,13 +27,16 @@ class Recognition:
     """What the map says about one frame.
 
     matches: at least one, best first. positions: `[K, 3]` float64 metres in the map frame and
-    headings: `[K]` radians (nan unknown), row for row those of the matches. estimate: the pose that
-    follows from them. durations: seconds of each stage, in the order they ran.
+    headings: `[K]` radians (nan unknown), row for row those of the matches. margin: similarity of
+    the best match minus that of the best candidate elsewhere (selavpr_core.retrieval.margin).
+    estimate: the pose that follows from them. durations: seconds of each stage, in the order they
+    ran.
     """
 
     matches: list[Match]
     positions: NDArray[np.float64]
     headings: NDArray[np.float64]
+    margin: float
     estimate: PoseEstimate
     durations: dict[str, float]
 
@@ -105,6 +108,8 @@ class Recognizer:
 
     def recognize(self, rgb: NDArray[np.uint8]) -> Recognition:
         """Find an image, `[H, W, 3]` uint8 RGB, in the map."""
+        from selavpr_core.retrieval import margin
+
         started = time.perf_counter()
         codes, descriptors = self.describer(rgb)
         described = time.perf_counter()
@@ -131,7 +136,18 @@ class Recognizer:
             **stages,
             "estimate": time.perf_counter() - searched,
         }
-        return Recognition(matches, positions, headings, estimate, durations)
+        lead = margin(matches, place_map.positions)
+        return Recognition(matches, positions, headings, lead, estimate, durations)
+
+
+def describer_facts(describer: Describer) -> dict[str, str]:
+    """What describes the images, in the words of the log and of diagnostics."""
+    trained = "" if describer.pretrained else " (untrained)"
+    return {
+        "weights in use": f"{describer.source}, preset {describer.preset}{trained}",
+        "fingerprint": describer.fingerprint,
+        "runs on": f"{describer.device}, {describer.precision}",
+    }
 
 
 def _load_map(map_path: str) -> PlaceMap:

@@ -15,6 +15,7 @@ from selavpr_ros.nodes.pose_estimate import (
     TILT_SIGMA,
     UNKNOWN_YAW_VARIANCE,
     VIEW_SIGMA,
+    candidates_agree,
     estimate_pose,
     wrap_angle,
     yaw_quaternion,
@@ -139,6 +140,17 @@ def test_always_a_valid_pose(
     assert np.isfinite(estimate.position).all()
     assert math.hypot(*estimate.quaternion) == pytest.approx(1.0, abs=1e-9)
     assert 0 < estimate.agreement <= 1.0
+
+
+def test_candidates_agree_about_what_lies_within_25_m() -> None:
+    similarities = np.array([0.9, 0.88, 0.88])
+    positions = np.array([[0.0, 0.0, 0.0], [24.9, 0.0, 90.0], [0.0, 25.1, 0.0]])
+    # exp(50 * -0.02) each for the two others; heights do not count.
+    weights = np.exp([0.0, -1.0, -1.0])
+    weights /= weights.sum()
+    for position, expected in ((positions[0], weights[:2].sum()), (positions[2], weights[2])):
+        assert candidates_agree(similarities, positions, position) == pytest.approx(expected)
+    assert candidates_agree(similarities, positions, np.array([500.0, 0.0, 0.0])) == 0.0
 
 
 @given(st.floats(-50, 50))
