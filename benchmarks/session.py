@@ -3,8 +3,7 @@
 Run `python -m benchmarks.session`; `--help` lists the options. Keyframes of the base preset are
 made up (random unit descriptors, codes of their first 512 dimensions, thumbnails of random bytes)
 and go the way of a node's: each is looked for among all but the newest, added, and saved now and
-then as one more segment. Making them up is not timed. Everything runs in one process without a
-network, on one thread.
+then. Making them up is not timed. Everything runs in one process without a network, on one thread.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ import faiss
 import numpy as np
 from tqdm import tqdm
 
-from selavpr_core.place_map import ModelInfo, Place, PlaceMap, Session
+from selavpr_core.place_map import Autosave, ModelInfo, Place, PlaceMap, Session, read_manifest
 from selavpr_core.retrieval import GrowingIndex
 
 CODE_BYTES = 64
@@ -72,8 +71,8 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     seconds: dict[str, list[float]] = {step: [] for step in STEPS}
     autosaves: list[float] = []
     reports = []
-    saved = 0
-    path = folder / "autosaved"
+    segments = 0
+    autosave = Autosave(session, folder / "map", "drive", "made up")
     for number in tqdm(range(arguments.keyframes), "driving", unit="keyframe"):
         place = keyframe(rng, number, arguments.descriptor_dim, blob, arguments.thumbnail_bytes)
         timed(seconds["search"], index.localize, place.code, place.descriptor)
@@ -81,27 +80,28 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
         timed(seconds["release"], index.release, number + 1 - EXCLUDED)
         count = number + 1
         if count % arguments.autosave == 0:
-            timed(autosaves, session.save, path, "drive", "made up", first=saved)
-            saved = count
+            timed(autosaves, autosave.save)
+            segments = max(segments, len(read_manifest(folder / "map").segments))
         if count in arguments.reports or count == arguments.keyframes:
             reports.append(
                 {
                     "keyframes": count,
                     "resident_mb": resident(),
                     "ms": {step: figures(values) for step, values in seconds.items()},
-                    "autosave_s": autosaves[-1] if autosaves else None,
                 }
             )
     whole: list[float] = []
-    timed(whole, session.save, folder / "whole", "drive", "made up")
+    timed(whole, autosave.finish)
     after_save = resident()
     session.close()
     return {
         "resident_before_mb": before,
         "reports": reports,
-        "whole_save_s": whole[0],
-        "resident_after_save_mb": after_save,
-        "segments": len(PlaceMap.load(path).segments) if saved else 0,
+        "autosaves_s": autosaves,
+        "most_segments": segments,
+        "finish_s": whole[0],
+        "resident_after_saving_mb": after_save,
+        "places_saved": len(PlaceMap.load(folder / "map")),
     }
 
 
@@ -122,21 +122,23 @@ def print_report(result: dict[str, Any], arguments: argparse.Namespace) -> None:
         f"{arguments.thumbnail_bytes:,} bytes; ms per keyframe: median (99th percentile) of the "
         f"last {MEASURED}"
     )
-    print(
-        f"{'keyframes':>10}" + "".join(f"{step:>18}" for step in STEPS) + f"{'autosave':>12}",
-        end="",
-    )
+    print(f"{'keyframes':>10}" + "".join(f"{step:>18}" for step in STEPS), end="")
     print(f"{'resident MB: anonymous + file':>32}")
     for report in result["reports"]:
         times = (report["ms"][step] for step in STEPS)
         cells = "".join(f"{time['median']:>9.3f} ({time['p99']:6.3f})" for time in times)
-        autosave = "-" if report["autosave_s"] is None else f"{1e3 * report['autosave_s']:.0f} ms"
-        memory = resident_text(report["resident_mb"])
-        print(f"{report['keyframes']:>10,}{cells}{autosave:>12}{memory:>32}")
+        print(f"{report['keyframes']:>10,}{cells}{resident_text(report['resident_mb']):>32}")
     print(f"memory before the session: {resident_text(result['resident_before_mb'])}")
+    if result["autosaves_s"]:
+        autosaves = np.array(result["autosaves_s"])
+        print(
+            f"{len(autosaves)} autosaves of {arguments.autosave} keyframes: median "
+            f"{np.median(autosaves):.2f} s, longest {autosaves.max():.1f} s, "
+            f"{autosaves.sum():.0f} s in all; at most {result['most_segments']} segments"
+        )
     print(
-        f"everything saved as one segment in {result['whole_save_s']:.1f} s; memory then: "
-        f"{resident_text(result['resident_after_save_mb'])}"
+        f"{result['places_saved']:,} places saved as one segment in {result['finish_s']:.1f} s; "
+        f"memory then: {resident_text(result['resident_after_saving_mb'])}"
     )
 
 

@@ -75,8 +75,8 @@ class PlaceSearch:
         """Prepare the search of places, whose codes and descriptors may come in parts.
 
         Args:
-            what: is searched, as messages call it.
-            model: described the places.
+            what: name of what is searched, for messages.
+            model: the model that described the places.
             mode: how to search.
             candidates: how many places the first stage passes on.
             codes: [n, code_bytes] uint8 each, copied into memory.
