@@ -13,9 +13,10 @@ from selavpr_ros.cli.main import main
 from test.selavpr_ros.cli.conftest import Command, write_drive
 
 COMMANDS = [[], ["build-map"], ["map"], ["map", "info"], ["map", "merge"], ["query"]]
+TOOLS = [["map", tool] for tool in ("view", "export", "prune")]
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, ["convert-weights"]], ids=" ".join)
+@pytest.mark.parametrize("command", [*COMMANDS, *TOOLS, ["convert-weights"]], ids=" ".join)
 def test_help_says_what_a_command_does_and_gives_examples(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,11 +3,24 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from selavpr_core.place_map import PlaceMap
+from selavpr_core.place_map.frames import PlanarTransform
 from selavpr_ros.cli.main import main
+from test.selavpr_core.place_map.maps import places, write_map
+
+
+def winding(count: int) -> dict[str, Any]:
+    """Places 4 m apart along a winding road; no two look alike."""
+    contents = places(count, 3)
+    headings = 1.5 * np.sin(np.arange(count) / 9)
+    steps = 4 * np.stack([np.cos(headings), np.sin(headings), 0 * headings], axis=1)
+    contents.update(positions=steps.cumsum(axis=0), headings=headings)
+    return contents
 
 
 def run(*arguments: object) -> int:
@@ -65,3 +78,116 @@ def test_merging_into_text(
 ) -> None:
     assert run("merge", street / "campus", "--output", tmp_path / "copy") == 0
     assert "5 places in 1 segment," in capsys.readouterr().out
+
+
+def test_merging_without_gps_needs_align(
+    street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    campus, indoor = street / "campus", tmp_path / "indoor"
+    shutil.copytree(campus, indoor)
+    manifest = json.loads((indoor / "map.json").read_text())
+    manifest["datum"] = None
+    (indoor / "map.json").write_text(json.dumps(manifest))
+    assert run("merge", campus, indoor, "--output", tmp_path / "both") == 2
+    assert "--align" in capsys.readouterr().err
+    # Five places are too few to be sure of, and that is said instead of guessed.
+    assert run("merge", campus, indoor, "--align", "--output", tmp_path / "both") == 2
+    assert "cannot be aligned with" in capsys.readouterr().err
+    assert run("merge", indoor, campus, "--align", "--output", tmp_path / "both") == 2
+    assert "name it first" in capsys.readouterr().err
+    assert not (tmp_path / "both").exists()
+
+
+def test_merging_aligned_maps_says_how(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = write_map(tmp_path / "gps", {"a": winding(60)})
+    moved = winding(60)
+    move = PlanarTransform(40.0, -7.0, 2.0, 1.0)
+    moved["positions"] = move.positions(moved["positions"])
+    moved["headings"] = move.headings(moved["headings"])
+    second = write_map(tmp_path / "odometry", {"b": moved}, datum=None)
+    assert run("merge", first, second, "--align", "--output", tmp_path / "both", "--json") == 0
+    (aligned,) = json.loads(capsys.readouterr().out)["aligned"]
+    assert (aligned["agreeing"], aligned["matches"]) == (60, 60)
+    both = PlaceMap.load(tmp_path / "both")
+    np.testing.assert_allclose(both.positions[60:], both.positions[:60], atol=1e-6)
+    assert run("merge", first, second, "--align", "--output", tmp_path / "again") == 0
+    assert "60 of 60 matched places agree" in capsys.readouterr().out
+
+
+def test_export(street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "campus.geojson"
+    assert run("export", street / "campus", "--output", output) == 0
+    assert "campus.geojson: 5 places, geojson, " in capsys.readouterr().out
+    assert len(json.loads(output.read_text())["features"]) == 6
+    output = tmp_path / "campus.dat"
+    assert run("export", street / "campus", "--output", output) == 2
+    assert "add --format" in capsys.readouterr().err
+    arguments = ("export", street / "campus", "--output", output, "--format", "tum", "--json")
+    assert run(*arguments) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["places"], said["format"], said["without_heading"]) == (5, "tum", 0)
+    assert said["size_bytes"] == output.stat().st_size
+
+
+def test_prune(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    twice = {"first": winding(30), "again": winding(30)}
+    campus = write_map(tmp_path / "campus", twice)
+    arguments = ("prune", campus, "--output", tmp_path / "small", "--similarity", "0.95")
+    assert run(*arguments, "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["places"], said["kept"], said["dropped"]) == (60, 30, 30)
+    assert said["found_within"] == {"5": 1.0, "10": 1.0, "25": 1.0}
+    assert said["farthest_stand_in"] == 0
+    assert sum(segment["kept"] for segment in said["segments"]) == 30
+    assert said["bytes"] < said["bytes_before"]
+    assert len(PlaceMap.load(tmp_path / "small")) == 30
+    assert run(*arguments) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert run("prune", campus, "--output", tmp_path / "other", "--similarity", "0.95") == 0
+    out = capsys.readouterr().out
+    assert "30 of 60 places" in out
+    assert "100.0 % within 5 m" in out
+    assert run("prune", tmp_path / "other", "--output", tmp_path / "third") == 0
+    assert "nothing: no place can stand for another" in capsys.readouterr().out
+
+
+def test_pruning_by_rules_that_make_no_sense_is_one_line(
+    street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("prune", street / "campus", "--output", tmp_path / "small", "--similarity", "2")
+    assert run(*arguments) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "a similarity is a cosine" in error
+    assert not (tmp_path / "small").exists()
+
+
+def test_view(street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "campus.html"
+    assert run("view", street / "campus", "--output", output) == 0
+    assert "campus.html: 5 places, " in capsys.readouterr().out
+    assert "The weights are untrained" in output.read_text()
+
+
+def test_view_of_a_query_bag(
+    street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "drive.html"
+    arguments = ["view", street / "campus", "--queries", street / "drive", "--output", output]
+    assert run(*arguments, "--device", "cpu", "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["places"], said["drive"]["queries"]) == (5, 5)
+    # It is the drive that the map was made of.
+    assert said["drive"]["median_error"] == pytest.approx(0, abs=0.01)
+    assert said["drive"]["name"] == "drive"
+    arguments += ["--query-distance", "8", "--device", "cpu"]
+    assert run(*arguments) == 0
+    assert "3 queries, median error" in capsys.readouterr().out
+
+
+def test_a_query_bag_that_is_not_there_is_told_at_once(
+    street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.html"
+    assert run("view", street / "campus", "--queries", "nowhere", "--output", page) == 2
+    assert capsys.readouterr().err == "selavpr: no such bag: nowhere; check the path\n"
