@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from rcl_interfaces.msg import (
     FloatingPointRange,
@@ -15,7 +16,8 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
-from selavpr_ros.nodes.parameters import PARAMETERS, Change, Parameter, Settings
+from selavpr_ros.nodes.camera_parameters import CameraSettings
+from selavpr_ros.nodes.parameter_table import Change, Parameter, table_of
 
 _ROS_TYPES = {
     bool: ParameterType.PARAMETER_BOOL,
@@ -23,7 +25,8 @@ _ROS_TYPES = {
     float: ParameterType.PARAMETER_DOUBLE,
     str: ParameterType.PARAMETER_STRING,
 }
-_TABLE = {parameter.name: parameter for parameter in PARAMETERS}
+
+SettingsT = TypeVar("SettingsT", bound=CameraSettings)
 
 
 def descriptor(parameter: Parameter) -> ParameterDescriptor:
@@ -43,15 +46,15 @@ def descriptor(parameter: Parameter) -> ParameterDescriptor:
     return result
 
 
-def declare_parameters(node: Node) -> dict[str, str]:
-    """Declare all parameters; returns the problem with each value that was given and is unusable.
+def declare_parameters(node: Node, table: Iterable[Parameter]) -> dict[str, str]:
+    """Declare the parameters of a table; returns the problem with each value that is unusable.
 
     Such a parameter is declared with its default, where rclpy would have ended the process: it
     can be mended while the node runs.
     """
     problems = {}
     overrides = _overrides(node)
-    for parameter in PARAMETERS:
+    for parameter in table:
         problem = None
         if parameter.name in overrides:
             problem = parameter.problem(overrides[parameter.name].value)
@@ -78,18 +81,21 @@ def _overrides(node: Node) -> dict[str, RosParameter]:
     return overrides
 
 
-def read_settings(node: Node) -> Settings:
-    """The present values of all parameters."""
-    return Settings(**{p.name: node.get_parameter(p.name).value for p in PARAMETERS})
+def read_settings(node: Node, kind: type[SettingsT]) -> SettingsT:
+    """The present values of all parameters, as settings of this class."""
+    return kind(**{p.name: node.get_parameter(p.name).value for p in table_of(kind)})
 
 
-def checked_change(unconfigured: bool, parameters: Sequence[RosParameter]) -> SetParametersResult:
+def checked_change(
+    table: Iterable[Parameter], unconfigured: bool, parameters: Sequence[RosParameter]
+) -> SetParametersResult:
     """Accept or refuse new values, with a reason that says what would be accepted.
 
     Parameters that are not in the table, such as use_sim_time, are not judged here.
     """
+    rows = {row.name: row for row in table}
     for parameter in parameters:
-        row = _TABLE.get(parameter.name)
+        row = rows.get(parameter.name)
         if row is None:
             continue
         problem = row.problem(parameter.value)
@@ -103,7 +109,7 @@ def checked_change(unconfigured: bool, parameters: Sequence[RosParameter]) -> Se
     return SetParametersResult(successful=True)
 
 
-def with_changes(settings: Settings, parameters: Sequence[RosParameter]) -> Settings:
+def with_changes(settings: SettingsT, parameters: Sequence[RosParameter]) -> SettingsT:
     """The settings with accepted new values in them."""
-    changes = {p.name: p.value for p in parameters if p.name in _TABLE}
+    changes = {p.name: p.value for p in parameters if hasattr(settings, p.name)}
     return dataclasses.replace(settings, **changes)

@@ -25,7 +25,7 @@ from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
 from selavpr_core.geodesy import Datum
-from selavpr_ros.nodes.monitor import Status
+from selavpr_ros.nodes.frame_monitor import Status
 from selavpr_ros.nodes.odometry import PlanarPose, pose_problem, quaternion_yaw
 from selavpr_ros.nodes.pose_estimate import PoseEstimate, yaw_quaternion
 
@@ -147,13 +147,13 @@ def markers(
     frame: str,
     recognition: Recognition,
     count: int,
-    found: bool,
+    pose: PoseEstimate | None,
     verdict: str,
 ) -> MarkerArray:
     """Candidates as spheres coloured by their similarity; the pose, its 2-sigma disc, a verdict.
 
-    Where the frame was not found in the map, the pose and its disc are taken away and the verdict
-    stands at the best candidate.
+    Without a pose, that of an earlier image and its disc are taken away, and the verdict stands at
+    the best candidate.
     """
     header = Header(stamp=stamp, frame_id=frame)
     matches = recognition.matches[:count]
@@ -169,28 +169,28 @@ def markers(
         for s in shares.tolist()
     ]
 
-    best = recognition.positions[0]
+    x, y, z = recognition.positions[0] if pose is None else pose.position
     text = _marker(header, "verdict", Marker.TEXT_VIEW_FACING, (0.0, 0.0, 0.8))
-    text.pose.position = _point((best[0], best[1], best[2] + 2.0))
+    text.pose.position = _point((x, y, z + 2.0))
     text.color = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
     text.text = verdict
 
-    estimate = recognition.estimate
-    deviations, directions = np.linalg.eigh(estimate.covariance[:2, :2])
     disc = _marker(header, "sigma", Marker.CYLINDER, (1.0, 1.0, 0.05))
-    # Scale is the full width: two sigma to each side.
-    disc.scale.x, disc.scale.y = (4.0 * math.sqrt(float(v)) for v in deviations)
-    disc.pose.position = _point(best)
-    disc.pose.orientation = _quaternion(math.atan2(directions[1, 0], directions[0, 0]))
-    disc.color = ColorRGBA(r=0.0, g=0.62, b=0.45, a=0.3)
-
     arrow = _marker(header, "pose", Marker.ARROW, (2.0, 0.35, 0.35))
-    arrow.pose = _pose(best, estimate.yaw)
-    arrow.color = ColorRGBA(r=0.0, g=0.62, b=0.45, a=1.0)
-
-    disc.action = Marker.ADD if found else Marker.DELETE
-    # An arrow would claim a direction that nobody knows.
-    arrow.action = Marker.ADD if found and not math.isnan(estimate.yaw) else Marker.DELETE
+    if pose is None:
+        disc.action = Marker.DELETE
+    else:
+        deviations, directions = np.linalg.eigh(pose.covariance[:2, :2])
+        # Scale is the full width: two sigma to each side.
+        disc.scale.x, disc.scale.y = (4.0 * math.sqrt(float(v)) for v in deviations)
+        disc.pose.position = _point(pose.position)
+        disc.pose.orientation = _quaternion(math.atan2(directions[1, 0], directions[0, 0]))
+        disc.color = ColorRGBA(r=0.0, g=0.62, b=0.45, a=0.3)
+    if pose is None or math.isnan(pose.yaw):
+        arrow.action = Marker.DELETE  # it would claim a direction that nobody knows
+    else:
+        arrow.pose = _pose(pose.position, pose.yaw)
+        arrow.color = ColorRGBA(r=0.0, g=0.62, b=0.45, a=1.0)
     return MarkerArray(markers=[spheres, text, disc, arrow])
 
 

@@ -1,252 +1,51 @@
-"""The parameters of the localization node, as one table that everything else is made from.
-
-The ROS descriptors, the checks, the typed `Settings` and the messages to the user all come from
-the fields below; config/localize.yaml and docs/node.md are held against them by the tests.
-"""
+"""The parameters of the localization node (see parameter_table)."""
 
 from __future__ import annotations
 
-import difflib
-import math
-from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
-from enum import Enum
-from typing import Any
+from dataclasses import dataclass
 
-Value = bool | int | float | str
-
-# How alike two names must be, from 0 to 1, for one to be a misspelling of the other; and what
-# being like a part of a name counts beside being like the whole.
-_ALIKE = 0.6
-_PART_WEIGHT = 0.9
-
-
-class Change(Enum):
-    """When a parameter may be set, and when a new value takes effect."""
-
-    AT_ONCE = "at run time, at once"
-    ON_LOAD_MAP = "at any time; takes effect with ~/load_map or when the node is configured"
-    ON_CONFIGURE = "while the node is unconfigured; takes effect when it is configured"
+from selavpr_ros.nodes.camera_parameters import CameraSettings
+from selavpr_ros.nodes.parameter_table import Change, Parameter, parameter, table_of
 
 
 @dataclass(frozen=True)
-class Parameter:
-    """One parameter: its name, its default (whose type is the parameter's type) and its limits.
-
-    choices: the only values allowed. bounds: least and greatest value. is_frame: a TF frame id,
-    which is neither empty nor starts with a slash.
-    """
-
-    name: str
-    default: Value
-    description: str
-    change: Change
-    choices: tuple[str, ...] = ()
-    bounds: tuple[float, float] | None = None
-    is_frame: bool = False
-
-    @property
-    def type_name(self) -> str:
-        """The type as users of ROS call it: bool, integer, double or string."""
-        return _TYPE_NAMES[type(self.default)]
-
-    @property
-    def limits(self) -> str:
-        """The limits in words; empty where there are none."""
-        if self.choices:
-            return "one of: " + ", ".join(self.choices)
-        if self.bounds is not None:
-            return f"{self.bounds[0]} to {self.bounds[1]}"
-        return "a TF frame id without a leading slash" if self.is_frame else ""
-
-    def problem(self, value: object) -> str | None:
-        """What is wrong with a value and what to write instead, in one line; None where it fits."""
-        wanted = type(self.default)
-        if type(value) is not wanted:
-            return (
-                f"parameter {self.name} is {_spell(value)} ({_type_name(value)}) "
-                f"but must be of type {self.type_name}: write {self._instead_of(value)}"
-            )
-        if isinstance(value, float) and not math.isfinite(value):
-            return f"parameter {self.name} is {value} but must be finite"
-        if isinstance(value, str):
-            return self._problem_with_text(value)
-        if self.bounds is not None and not self.bounds[0] <= value <= self.bounds[1]:
-            return f"parameter {self.name} is {value} but must be in the range {self.limits}"
-        return None
-
-    def _problem_with_text(self, value: str) -> str | None:
-        if self.choices and value not in self.choices:
-            near = nearest(value, self.choices)
-            hint = f"; did you mean {near}?" if near else ""
-            return f"parameter {self.name} is {value!r} but must be {self.limits}{hint}"
-        if self.is_frame and (not value or value.startswith("/")):
-            return f"parameter {self.name} is {value!r} but must be {self.limits}"
-        return None
-
-    def _instead_of(self, value: object) -> str:
-        """The value as it should have been written in YAML, or an example."""
-        if type(value) is int and isinstance(self.default, float):
-            return f"{value}.0"
-        if isinstance(self.default, str) and isinstance(value, (bool, int, float)):
-            return f'"{_spell(value)}"'
-        if type(value) is float and type(self.default) is int and value.is_integer():
-            return str(int(value))
-        if isinstance(self.default, str):
-            return f'"{self.choices[0] if self.choices else self.default or "text"}"'
-        return _spell(self.default)
-
-
-_TYPE_NAMES: dict[type, str] = {bool: "bool", int: "integer", float: "double", str: "string"}
-
-
-def _type_name(value: Any) -> str:
-    """Name of a value's type; lists and the like have no name in this table."""
-    return _TYPE_NAMES.get(type(value), "list")
-
-
-def _spell(value: Any) -> str:
-    """A value as YAML spells it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _parameter(
-    default: Value,
-    description: str,
-    change: Change = Change.ON_CONFIGURE,
-    choices: tuple[str, ...] = (),
-    bounds: tuple[float, float] | None = None,
-    is_frame: bool = False,
-) -> Any:
-    """A field of `Settings` that carries the rest of its row of the table."""
-    row = {
-        "description": description,
-        "change": change,
-        "choices": choices,
-        "bounds": bounds,
-        "is_frame": is_frame,
-    }
-    return field(default=default, metadata=row)
-
-
-@dataclass(frozen=True)
-class Settings:
+class Settings(CameraSettings):
     """The values of all parameters, and through its fields the table of them."""
 
-    map: str = _parameter(
+    map: str = parameter(
         "",
         "Directory of the place map to localize in, as written by `selavpr build-map`.",
         Change.ON_LOAD_MAP,
     )
-    weights: str = _parameter(
-        "",
-        "Weights of the model: tiny (they come with selavpr_ros), base, large, a file (.pth or "
-        ".safetensors) or random:PRESET. "
-        "Empty: the ones that the map was made with.",
-    )
-    device: str = _parameter(
-        "auto",
-        "Where the model runs; auto takes CUDA where there is one.",
-        choices=("auto", "cpu", "cuda"),
-    )
-    precision: str = _parameter(
-        "auto",
-        "Arithmetic of the model; auto takes fp16 on CUDA and fp32 on the CPU.",
-        choices=("auto", "fp32", "fp16", "bf16"),
-    )
-    mode: str = _parameter(
-        "two-stage",
-        "Retrieval: binary codes re-ranked by float descriptors, codes alone, or float alone.",
-        choices=("two-stage", "code", "float"),
-    )
-    candidates: int = _parameter(
-        100,
-        "Places that the first stage hands to re-ranking, and that the covariance looks at.",
-        bounds=(1, 10_000),
-    )
-    image_transport: str = _parameter(
-        "raw",
-        "raw subscribes to `image` (sensor_msgs/Image), compressed to `image/compressed` "
-        "(sensor_msgs/CompressedImage).",
-        choices=("raw", "compressed"),
-    )
-    image_timeout: float = _parameter(
-        5.0,
-        "Seconds without an image after which the camera is reported as silent.",
-        Change.AT_ONCE,
-        bounds=(0.1, 3600.0),
-    )
-    similarity_threshold: float = _parameter(
+    similarity_threshold: float = parameter(
         0.5,
         "Least similarity of the best match for a pose to be published; below it the answer is "
         "that the robot is not in the map.",
         Change.AT_ONCE,
         bounds=(-1.0, 1.0),
     )
-    candidates_published: int = _parameter(
+    candidates_published: int = parameter(
         10,
         "Best candidates that ~/candidates, ~/candidate_cloud and ~/markers show.",
         Change.AT_ONCE,
         bounds=(1, 1000),
     )
-    map_frame: str = _parameter(
+    map_frame: str = parameter(
         "map", "Frame of the map: that of all poses and candidates published.", is_frame=True
     )
-    odom_frame: str = _parameter(
+    odom_frame: str = parameter(
         "odom", "Frame of the odometry: the child of the published transform.", is_frame=True
     )
-    base_frame: str = _parameter(
+    base_frame: str = parameter(
         "base_link",
         "Frame of the robot: the child frame that odometry must have, and the frame of ~/fix.",
         is_frame=True,
     )
-    publish_tf: bool = _parameter(
+    publish_tf: bool = parameter(
         False,
         "Publish the transform map_frame -> odom_frame; needs tf2_ros, odometry on `odom` and a "
         "map with headings.",
     )
 
 
-PARAMETERS: tuple[Parameter, ...] = tuple(
-    Parameter(f.name, f.default, **f.metadata)
-    for f in fields(Settings)
-    if f.default is not MISSING  # every field has one; it tells mypy so
-)
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that a misspelled one most likely means; None where none is close.
-
-    A name also resembles its parts: threshold means similarity_threshold.
-    """
-
-    def likeness(candidate: str) -> float:
-        parts = candidate.split("_")
-        whole = difflib.SequenceMatcher(None, name, candidate).ratio()
-        part = max(difflib.SequenceMatcher(None, name, p).ratio() for p in parts)
-        return max(whole, _PART_WEIGHT * part)
-
-    best = max(sorted(known), key=likeness, default=None)
-    return best if best is not None and likeness(best) >= _ALIKE else None
-
-
-def unknown_parameters(unknown: Iterable[str]) -> list[str]:
-    """One line for each name that no parameter has, with the one that was probably meant."""
-    names = [parameter.name for parameter in PARAMETERS]
-    lines = []
-    for name in sorted(unknown):
-        # Quality-of-service overrides are declared only when their topic comes into being.
-        if name.startswith("qos_overrides."):
-            continue
-        near = nearest(name, [*names, "use_sim_time"])
-        hint = f"did you mean {near}?" if near else "parameters are: " + ", ".join(names)
-        lines.append(f"parameter {name} does not exist and is ignored; {hint}")
-    return lines
-
-
-def describe_settings(values: Mapping[str, Value], facts: Mapping[str, str]) -> str:
-    """The whole configuration as one block of text: parameters, then what followed from them."""
-    width = max(len(name) for name in (*values, *facts))
-    rows = [f"  {name:<{width}}  {_spell(value) or '(empty)'}" for name, value in values.items()]
-    rows += [f"  {name:<{width}}  {fact}" for name, fact in facts.items()]
-    return "\n".join(rows)
+PARAMETERS: tuple[Parameter, ...] = table_of(Settings)

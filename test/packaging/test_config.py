@@ -92,7 +92,8 @@ def test_the_documented_topics_are_the_published_ones(document: str, project: Pa
 
 
 def test_the_documented_services_are_the_node_s(document: str, project: Path) -> None:
-    source = (project / "selavpr_ros" / "nodes" / "localization.py").read_text()
+    nodes = project / "selavpr_ros" / "nodes"
+    source = "".join((nodes / f"{name}.py").read_text() for name in ("camera_node", "localization"))
     offered = set(re.findall(r'create_service\(\s*\w+,\s*"(~/\w+)"', source))
     assert len(offered) == 3
     assert {row[0].strip("`") for row in rows(document, "Services")} == offered

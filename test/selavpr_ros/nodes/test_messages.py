@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from selavpr_core.geodesy import Datum
-from selavpr_ros.nodes.monitor import Level, Status
+from selavpr_ros.nodes.frame_monitor import Level, Status
 from selavpr_ros.nodes.odometry import PlanarPose
 from selavpr_ros.nodes.pose_estimate import PoseEstimate, estimate_pose
 
@@ -38,7 +39,7 @@ def recognition(
     positions = np.arange(3.0 * count).reshape(count, 3)
     headings = np.full(count, yaw)
     estimate = estimate_pose(np.array(similarities), positions, headings, 0.5, 0.1, 4.0)
-    return Recognition(matches, positions, headings, estimate, {})
+    return Recognition(matches, positions, headings, 0.1, estimate, {})
 
 
 def test_stamps_go_both_ways() -> None:
@@ -104,31 +105,39 @@ def test_without_codes_there_is_no_hamming_distance() -> None:
 
 
 def test_markers_when_found_and_when_not() -> None:
-    found = messages.markers(STAMP, "map", recognition(), 2, True, "0.90")
+    # The filter's pose need not be that of the best candidate.
+    pose = replace(recognition().estimate, position=np.array([7.0, 8.0, 9.0]))
+    found = messages.markers(STAMP, "map", recognition(), 2, pose, "0.90")
     by_name = {marker.ns: marker for marker in found.markers}
     assert len(by_name["candidates"].points) == len(by_name["candidates"].colors) == 2
     assert {marker.action for marker in found.markers} == {Marker.ADD}
     assert by_name["verdict"].text == "0.90"
     # The disc is two sigma to each side along both axes.
-    variances = np.linalg.eigvalsh(recognition().estimate.covariance[:2, :2])
+    variances = np.linalg.eigvalsh(pose.covariance[:2, :2])
     assert by_name["sigma"].scale.x == pytest.approx(4 * math.sqrt(variances[0]))
     assert by_name["sigma"].scale.y == pytest.approx(4 * math.sqrt(variances[1]))
+    for name, height in (("sigma", 9.0), ("pose", 9.0), ("verdict", 11.0)):
+        at = by_name[name].pose.position
+        assert (at.x, at.y, at.z) == (7.0, 8.0, height)
 
-    lost = messages.markers(STAMP, "map", recognition(), 2, False, "below threshold")
+    lost = messages.markers(STAMP, "map", recognition(), 2, None, "below threshold")
     actions = {marker.ns: marker.action for marker in lost.markers}
     assert actions["sigma"] == actions["pose"] == Marker.DELETE
     assert actions["candidates"] == actions["verdict"] == Marker.ADD
+    (text,) = (marker.pose.position for marker in lost.markers if marker.ns == "verdict")
+    assert [text.x, text.y, text.z - 2.0] == recognition().positions[0].tolist()
 
 
 def test_no_arrow_where_the_heading_is_unknown() -> None:
-    array = messages.markers(STAMP, "map", recognition(yaw=math.nan), 2, True, "")
+    unknown = recognition(yaw=math.nan)
+    array = messages.markers(STAMP, "map", unknown, 2, unknown.estimate, "")
     actions = {marker.ns: marker.action for marker in array.markers}
     assert (actions["pose"], actions["sigma"]) == (Marker.DELETE, Marker.ADD)
 
 
 @pytest.mark.parametrize("similarities", [(1.0,), (0.5, 0.5, 0.5)])
 def test_markers_of_equal_candidates_have_colours(similarities: tuple[float, ...]) -> None:
-    array = messages.markers(STAMP, "map", recognition(similarities), 9, True, "")
+    array = messages.markers(STAMP, "map", recognition(similarities), 9, None, "")
     for colour in array.markers[0].colors:
         assert all(0.0 <= part <= 1.0 for part in (colour.r, colour.g, colour.b, colour.a))
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from selavpr_ros.nodes.monitor import Level, Monitor, Situation, Status
+from selavpr_ros.nodes.frame_monitor import Level, Situation, Status
+from selavpr_ros.nodes.monitor import Monitor
 from selavpr_ros.nodes.outcome import Failed, Localized, NotInMap, Undecodable
 from selavpr_ros.nodes.pose_estimate import PoseEstimate
 
@@ -135,7 +136,7 @@ def test_what_spoils_a_good_pose_is_said(monitor: Monitor) -> None:
     untrained = status(monitor, replace(ACTIVE, untrained=True))
     assert untrained.level is Level.WARN
     assert untrained.message.endswith("; the weights are untrained")
-    broken = status(monitor, replace(ACTIVE, transform_problem="no odometry yet"))
+    broken = status(monitor, replace(ACTIVE, problem="no transform: no odometry yet"))
     assert broken.level is Level.WARN
     assert broken.message.endswith("; no transform: no odometry yet")
 

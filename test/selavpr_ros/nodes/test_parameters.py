@@ -4,14 +4,13 @@ import math
 
 import pytest
 
-from selavpr_ros.nodes.parameters import (
-    PARAMETERS,
+from selavpr_ros.nodes.parameter_table import (
     Parameter,
-    Settings,
     describe_settings,
     nearest,
     unknown_parameters,
 )
+from selavpr_ros.nodes.parameters import PARAMETERS, Settings
 
 TABLE = {parameter.name: parameter for parameter in PARAMETERS}
 
@@ -102,13 +101,13 @@ def test_nearest_name(written: str, meant: str | None) -> None:
 
 def test_unknown_parameters_are_named_with_the_nearest() -> None:
     unknown = ["zzz", "thresold", "qos_overrides./image.subscription.depth", "sim_time"]
-    lines = unknown_parameters(unknown)
+    lines = unknown_parameters(unknown, PARAMETERS)
     assert len(lines) == 3
     assert lines[0].endswith("did you mean use_sim_time?")
     assert lines[1] == (
         "parameter thresold does not exist and is ignored; did you mean similarity_threshold?"
     )
-    assert lines[2].startswith("parameter zzz does not exist and is ignored; parameters are: map, ")
+    assert lines[2].startswith("parameter zzz does not exist and is ignored; parameters are: ")
 
 
 def test_configuration_as_one_block() -> None:
