@@ -171,7 +171,7 @@ class _Geometry:
                 hidden = self._same_drive(number, near) & (distances <= gap)
                 right = (distances <= self.radius) & ~hidden & self._same_view(number, near)
                 outside = _Query(number, near, inside=False)
-                if 2 * len(near) > len(places):
+                if 2 * len(near) >= len(places):
                     yield None  # what is left of the map is not like the map
                 elif right.any():
                     yield _Query(number, near[hidden], inside=True)
@@ -234,6 +234,8 @@ def _ask(
     rows: list[tuple[float, float, bool, bool, int]] = []
     first_stretch = 0
     for geometry, survey in zip(plan.geometries, surveys, strict=True):
+        if not survey.asked:
+            continue
         place_map, drive = geometry.place_map, geometry.drive
         codes = None if drive.codes is None else np.concatenate(drive.codes)
         search = _Search(place_map, mode, candidates, survey.most_hidden)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from selavpr_core.calibration.answers import Answers
 from selavpr_core.calibration.thresholds import Choice, Curve, curve
 
-_WIDTH, _HEIGHT = 1040, 480
+_WIDTH, _HEIGHT = 1040, 550
 _BINS = 50
 _INK, _FAINT, _GRID = "#26292f", "#7a818b", "#e3e5e8"
 _CURVE, _CHOSEN = "#28467a", "#c8302a"
@@ -159,13 +159,11 @@ def _ticks(low: float, high: float) -> list[float]:
 
 def _legend(panel: _Panel, entries: Sequence[tuple[str, str]]) -> list[str]:
     lines = []
-    top = panel.top + panel.height - 16 - 20 * len(entries)
+    top = panel.top + panel.height + 50  # below the labels of the axis
     for row, (colour, meaning) in enumerate(entries, start=1):
         y = top + 20 * row
-        lines.append(
-            f'<rect x="{panel.left + 12}" y="{y - 9}" width="16" height="9" fill="{colour}"/>'
-        )
-        lines.append(_text(meaning, panel.left + 36, y, _INK))
+        lines.append(f'<rect x="{panel.left}" y="{y - 9}" width="16" height="9" fill="{colour}"/>')
+        lines.append(_text(meaning, panel.left + 24, y, _INK))
     return lines
 
 

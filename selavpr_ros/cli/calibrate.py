@@ -233,7 +233,7 @@ def _not_reached(path: Path, choice: Choice, calibration: Calibration, picture: 
     """Say why the thresholds are not stored."""
     from selavpr_ros.mapping.summary import counted
 
-    wanted = _percent(calibration.wanted_precision)
+    wanted = f"{100 * calibration.wanted_precision:g} %"
     asked = calibration.queries + calibration.outside
     best = (
         f"at best {_percent(choice.precision)} of {counted(choice.answered, 'answer')} are right"
@@ -265,7 +265,7 @@ def _lines(
         f"stored     in {path}; the curve in {picture}",
     ]
     if not choice.reached:
-        wanted = _percent(calibration.wanted_precision)
+        wanted = f"{100 * calibration.wanted_precision:g} %"
         lines.append(f"NOT REACHED: a precision of {wanted}; this is what comes closest")
     return lines
 
@@ -277,7 +277,7 @@ def _counts(asked: Asked) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.4g} %"
+    return f"{100 * share:.1f} %"
 
 
 def _write(picture: Path, svg: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from selavpr_core.errors import MapError
-from selavpr_core.place_map import ModelInfo, read_manifest
+from selavpr_core.place_map import Calibration, ModelInfo, read_manifest
 from selavpr_core.place_map.manifest import (
     Manifest,
     SegmentInfo,
@@ -28,6 +28,11 @@ SEGMENTS = (
     SegmentInfo("b", "b", "2026-01-02T03:04:06+00:00", 1, -5, -5,
                 StoredFile("segments/b.safetensors", 4999, SHA), None),
 )  # fmt: skip
+CALIBRATION = Calibration(
+    similarity=0.61, margin=0.03, wanted_precision=0.99, precision=0.992, precision_bound=0.974,
+    recall=0.8, queries=410, outside=500, radius=25.0, mode="two-stage", candidates=100,
+    places=4, source="the drive ä.mcap", created="2026-01-02T03:04:07+00:00",
+)  # fmt: skip
 
 
 def write(folder: Path, manifest: Manifest) -> dict[str, Any]:
@@ -43,6 +48,25 @@ def test_what_is_written_is_read(tmp_path: Path, datum) -> None:
     assert read_manifest(tmp_path) == manifest
     assert manifest.count == 4
     assert [p.name for p in tmp_path.iterdir()] == ["map.json"]
+
+
+def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
+    manifest = Manifest(MODEL, LUND, SEGMENTS, CALIBRATION)
+    assert write(tmp_path, manifest)["calibration"] == vars(CALIBRATION)
+    assert read_manifest(tmp_path) == manifest
+    assert write(tmp_path, Manifest(MODEL, LUND, SEGMENTS))["calibration"] is None
+
+
+def test_version_1_is_read(tmp_path: Path) -> None:
+    """It had no calibration."""
+    entries = write(tmp_path, Manifest(MODEL, LUND, SEGMENTS))
+    del entries["calibration"]
+    (tmp_path / "map.json").write_text(json.dumps({**entries, "version": 1}))
+    manifest = read_manifest(tmp_path)
+    assert manifest == Manifest(MODEL, LUND, SEGMENTS, None, version=1)
+    (tmp_path / "map.json").write_text(json.dumps({**entries, "version": 1, "calibration": None}))
+    with pytest.raises(MapError, match="unknown entry 'calibration'"):
+        read_manifest(tmp_path)
 
 
 def test_a_branch_that_is_missing_is_null(tmp_path: Path) -> None:
@@ -166,10 +190,25 @@ def drop(*path: str | int) -> Callable[[dict[str, Any]], None]:
         (edit("segments", 0, "data", "file", to="/etc/passwd"), "inside the map"),
         (edit("segments", 0, "data", "file", to="segments/../../x"), "inside the map"),
         (edit("segments", 0, "data", "file", to=""), "inside the map"),
+        (drop("calibration"), "'calibration' is missing"),
+        (edit("calibration", to=[]), "'calibration'"),
+        (edit("calibration", "more", to=1), "unknown entry 'more'"),
+        (drop("calibration", "radius"), "radius"),
+        (edit("calibration", "similarity", to="0.5"), "similarity"),
+        (edit("calibration", "similarity", to=float("nan")), "similarity"),
+        (edit("calibration", "similarity", to=1.5), "similarity"),
+        (edit("calibration", "margin", to=-0.1), "margin"),
+        (edit("calibration", "recall", to=1.01), "recall"),
+        (edit("calibration", "wanted_precision", to=10**400), "wanted_precision"),
+        (edit("calibration", "radius", to=0), "radius"),
+        (edit("calibration", "queries", to=1.5), "'queries'"),
+        (edit("calibration", "outside", to=-1), "impossible"),
+        (edit("calibration", "candidates", to=0), "impossible"),
+        (edit("calibration", "mode", to=None), "'mode'"),
     ],
 )
 def test_every_damage_is_named(tmp_path: Path, change, problem: str) -> None:
-    entries = write(tmp_path, Manifest(MODEL, LUND, SEGMENTS))
+    entries = write(tmp_path, Manifest(MODEL, LUND, SEGMENTS, CALIBRATION))
     change(entries)
     (tmp_path / "map.json").write_text(json.dumps(entries))
     with pytest.raises(MapError, match=problem) as error:
