@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,12 @@ from selavpr_core.place_map.manifest import ModelInfo
 from selavpr_core.place_map.segment import data_columns
 
 _LENGTH_TOLERANCE = 0.01  # of a unit descriptor: float16 inference is off by less than 0.002
+_CONVERTED = {
+    "positions": np.float64,
+    "headings": np.float32,
+    "heading_sigmas": np.float32,
+    "position_sigmas": np.float32,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,34 +50,23 @@ class Place:
 
 def checked_columns(
     model: ModelInfo,
-    codes: ArrayLike | None,
-    descriptors: ArrayLike | None,
-    positions: ArrayLike,
-    headings: ArrayLike,
-    heading_sigmas: ArrayLike,
-    position_sigmas: ArrayLike,
-    stamps: ArrayLike,
+    given: Mapping[str, ArrayLike | None],
     thumbnails: Sequence[bytes] | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Return the columns of n places as arrays that a map made by `model` can take.
 
-    The arguments are those of `SegmentWriter.add`, where they are described.
+    `given` has a value, possibly None, for each of the arguments of `SegmentWriter.add`, where
+    they are described.
 
     Raises:
         MapError: a shape that does not fit the others or the model, a descriptor that is not
             finite or not of length 1, or a position that is not finite.
     """
-    columns: dict[str, NDArray[Any]] = {
-        "positions": np.asarray(positions, np.float64),
-        "headings": np.asarray(headings, np.float32),
-        "heading_sigmas": np.asarray(heading_sigmas, np.float32),
-        "position_sigmas": np.asarray(position_sigmas, np.float32),
-        "stamps": np.asarray(stamps),
+    columns = {
+        name: np.asarray(values, _CONVERTED.get(name))
+        for name, values in given.items()
+        if values is not None
     }
-    if codes is not None:
-        columns["codes"] = np.asarray(codes)
-    if descriptors is not None:
-        columns["descriptors"] = _checked_descriptors(descriptors)
     count = len(columns["positions"]) if columns["positions"].ndim else 0
     expected = data_columns(model, count)
     for name in {**expected, **columns}:
@@ -84,6 +79,8 @@ def checked_columns(
             raise MapError(f"{name} have shape {list(shape)}, but {list(wanted)} is needed")
     if "codes" in columns and columns["codes"].dtype != np.uint8:
         raise MapError(f"codes must be packed into uint8, not {columns['codes'].dtype}")
+    if "descriptors" in columns:
+        _check_lengths(columns["descriptors"])
     if columns["stamps"].dtype.kind not in "iu" and count:
         raise MapError(f"stamps must be whole nanoseconds, not {columns['stamps'].dtype}")
     if not np.isfinite(columns["positions"]).all():
@@ -93,14 +90,12 @@ def checked_columns(
     return columns
 
 
-def _checked_descriptors(descriptors: ArrayLike) -> NDArray[Any]:
-    values = np.asarray(descriptors)
-    lengths = np.linalg.norm(values.astype(np.float32, copy=False), axis=-1)
+def _check_lengths(descriptors: NDArray[Any]) -> None:
+    lengths = np.linalg.norm(descriptors.astype(np.float32, copy=False), axis=-1)
     # Written so that NaN fails too.
     wrong = ~(np.abs(lengths - 1) <= _LENGTH_TOLERANCE)
     if wrong.any():
         raise MapError(
-            f"a descriptor has length {float(np.ravel(lengths)[np.ravel(wrong)][0])}, not 1: "
+            f"a descriptor has length {float(lengths[wrong][0])}, not 1: "
             "descriptors must be finite and L2-normalised"
         )
-    return values

@@ -64,10 +64,16 @@ class SegmentWriter:
             MapError: a shape that does not fit the others or the model, a descriptor that is not
                 finite or not of length 1, or a position that is not finite.
         """
-        columns = checked_columns(
-            self._model, codes, descriptors, positions, headings, heading_sigmas, position_sigmas,
-            stamps, thumbnails,
-        )  # fmt: skip
+        given = {
+            "codes": codes,
+            "descriptors": descriptors,
+            "positions": positions,
+            "headings": headings,
+            "heading_sigmas": heading_sigmas,
+            "position_sigmas": position_sigmas,
+            "stamps": stamps,
+        }
+        columns = checked_columns(self._model, given, thumbnails)
         count = len(columns["stamps"])
         if count:
             with write_errors_named(self._map):

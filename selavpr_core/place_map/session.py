@@ -86,13 +86,17 @@ class Session:
         """
         columns = checked_columns(
             self.model,
-            codes=None if place.code is None else np.asarray(place.code)[None],
-            descriptors=None if place.descriptor is None else np.asarray(place.descriptor)[None],
-            positions=np.asarray(place.position, np.float64)[None],
-            headings=[place.heading],
-            heading_sigmas=[place.heading_sigma],
-            position_sigmas=[place.position_sigma],
-            stamps=[place.stamp],
+            {
+                "codes": None if place.code is None else np.asarray(place.code)[None],
+                "descriptors": (
+                    None if place.descriptor is None else np.asarray(place.descriptor)[None]
+                ),
+                "positions": np.asarray(place.position, np.float64)[None],
+                "headings": [place.heading],
+                "heading_sigmas": [place.heading_sigma],
+                "position_sigmas": [place.position_sigma],
+                "stamps": [place.stamp],
+            },
         )
         with self._lock:
             self._check_open()

@@ -17,8 +17,9 @@ from .maps import MODEL, places
 def filled(folder: Path, *parts: dict[str, Any]) -> PlaceSpool:
     spool = PlaceSpool(MODEL, folder)
     for part in parts:
-        count = len(part["stamps"])
-        spool.append(checked_columns(MODEL, **part), part["thumbnails"] or [b""] * count)
+        given = {name: values for name, values in part.items() if name != "thumbnails"}
+        jpegs = part["thumbnails"] or [b""] * len(part["stamps"])
+        spool.append(checked_columns(MODEL, given), jpegs)
     return spool
 
 
