@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selavpr_core.place_map.manifest import MANIFEST_NAME, SegmentInfo, read_manifest
-from selavpr_core.place_map.segment import Segment
+from selavpr_core.place_map.segment import Progress, Segment
 
 
-def map_info(path: Path | str) -> dict[str, Any]:
+def map_info(path: Path | str, progress: Progress | None = None) -> dict[str, Any]:
     """Verify a map like PlaceMap.load does and describe it in plain JSON types.
 
     Returns:
@@ -25,6 +25,8 @@ def map_info(path: Path | str) -> dict[str, Any]:
         (ISO 8601, UTC), first_stamp and last_stamp (ns), bytes, and thumbnails: "present",
         "left behind" or "none".
 
+    `progress` is told the bytes that were verified, again and again.
+
     Raises:
         MapError: as PlaceMap.load.
     """
@@ -33,7 +35,7 @@ def map_info(path: Path | str) -> dict[str, Any]:
     segments: list[dict[str, Any]] = []
     corners: list[NDArray[np.float64]] = []
     for info in manifest.segments:
-        segment = Segment(path, info, manifest.model)
+        segment = Segment(path, info, manifest.model, progress)
         corners += [segment.positions.min(axis=0), segment.positions.max(axis=0)]
         segments.append(_segment_info(info, segment))
     extent = None
@@ -52,10 +54,19 @@ def map_info(path: Path | str) -> dict[str, Any]:
         "datum": None if manifest.datum is None else manifest.datum.to_json(),
         "model": dict(vars(manifest.model)),
         "calibration": None if manifest.calibration is None else dict(vars(manifest.calibration)),
-        "bytes": (path / MANIFEST_NAME).stat().st_size
-        + sum(segment["bytes"] for segment in segments),
+        "bytes": size_on_disk(path),
         "segments": segments,
     }
+
+
+def size_on_disk(path: Path) -> int:
+    """Return the bytes of a map's files, without those that were left behind.
+
+    Raises:
+        MapError: as read_manifest.
+    """
+    files = [MANIFEST_NAME, *read_manifest(path).files()]
+    return sum((path / file).stat().st_size for file in files if (path / file).exists())
 
 
 def _segment_info(info: SegmentInfo, segment: Segment) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -25,6 +25,7 @@ from selavpr_core.place_map.place_map import PlaceMap
 from selavpr_core.place_map.segment import (
     SEGMENT_FOLDER,
     THUMBNAIL_FOLDER,
+    Progress,
     Segment,
     data_columns,
     unique_name,
@@ -38,7 +39,7 @@ def merge_maps(
     sources: Sequence[Path | str],
     output: Path | str,
     transforms: Sequence[PlanarTransform | None] | None = None,
-    progress: Callable[[int], object] | None = None,
+    progress: Progress | None = None,
 ) -> PlaceMap:
     """Merge maps into a new one and return it, loaded.
 
@@ -97,7 +98,7 @@ def _write_merged(
     paths: list[Path],
     manifests: list[Manifest],
     moves: list[PlanarTransform | None],
-    progress: Callable[[int], object],
+    progress: Progress,
 ) -> None:
     model, datum = manifests[0].model, manifests[0].datum
     merged: list[SegmentInfo] = []

@@ -13,7 +13,7 @@ from selavpr_core.errors import MapError
 from selavpr_core.geodesy import Datum
 from selavpr_core.place_map.calibration import Calibration
 from selavpr_core.place_map.manifest import Manifest, ModelInfo, SegmentInfo, read_manifest
-from selavpr_core.place_map.segment import Segment, data_columns
+from selavpr_core.place_map.segment import Progress, Segment, data_columns
 from selavpr_core.place_map.spacing import Spacing
 
 
@@ -69,11 +69,16 @@ class PlaceMap:
         return column
 
     @classmethod
-    def load(cls, path: Path | str, fingerprint: str | None = None) -> PlaceMap:
+    def load(
+        cls,
+        path: Path | str,
+        fingerprint: str | None = None,
+        progress: Progress | None = None,
+    ) -> PlaceMap:
         """Open the map in a folder and verify all of it: version, sizes, checksums, columns.
 
         With `fingerprint`, that of the model which describes the queries, the map must have been
-        made by the same model.
+        made by the same model. `progress` is told the bytes that were verified, again and again.
 
         Raises:
             MapError: no map there, another version, a damaged or missing part (named), or a
@@ -89,12 +94,13 @@ class PlaceMap:
                 f"--weights {model.source}, or build the map again if those have changed since"
             )
         try:
-            return cls(path, manifest, [Segment(path, info, model) for info in manifest.segments])
+            opened = [Segment(path, info, model, progress) for info in manifest.segments]
+            return cls(path, manifest, opened)
         except MapError:
             # A session that is being saved may have replaced segments by one in between.
             if read_manifest(path) == manifest:
                 raise
-        return cls.load(path, fingerprint)
+        return cls.load(path, fingerprint, progress)
 
     def part(self, numbers: Sequence[int]) -> PlaceMap:
         """Return the map of some of the segments, by their numbers; it shares their files.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -21,10 +21,13 @@ from selavpr_core.place_map.frames import wrapped
 from selavpr_core.place_map.manifest import Manifest, SegmentInfo, read_manifest
 from selavpr_core.place_map.new_map import NewMap, new_map
 from selavpr_core.place_map.place_map import PlaceMap
-from selavpr_core.place_map.segment import Segment, data_columns, thumbnail_columns
+from selavpr_core.place_map.segment import (
+    Progress,
+    Segment,
+    data_columns,
+    thumbnail_columns,
+)
 from selavpr_core.place_map.tensor_file import Block, array_blocks
-
-Progress = Callable[[int], object]
 
 _ROWS = 256  # descriptors compared with their surroundings at once
 _CHUNK_ROWS = 4096

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,9 @@ SEGMENT_FOLDER = "segments"
 THUMBNAIL_FOLDER = "thumbnails"
 
 _MAX_NAME_BYTES = 100
+
+Progress = Callable[[int], object]
+"""Is called with the steps done since the last call."""
 
 _FLOAT64, _FLOAT32, _FLOAT16 = np.dtype(np.float64), np.dtype(np.float32), np.dtype(np.float16)
 _INT64, _UINT8 = np.dtype(np.int64), np.dtype(np.uint8)
@@ -77,16 +81,22 @@ class Segment:
         stamps: [N] int64, nanoseconds since the epoch.
     """
 
-    def __init__(self, folder: Path, info: SegmentInfo, model: ModelInfo) -> None:
-        """Open a segment of the map in `folder`.
+    def __init__(
+        self,
+        folder: Path,
+        info: SegmentInfo,
+        model: ModelInfo,
+        progress: Progress | None = None,
+    ) -> None:
+        """Open a segment of the map in `folder`; `progress` is told the bytes verified, by and by.
 
         Raises:
             MapError: a missing file, a wrong size or checksum, or columns that do not fit.
         """
         self.info = info
         try:
-            self._data = data = _verified(folder, info.data, info.name)
-            self._thumbnails = _open_thumbnails(folder, info)
+            self._data = data = _verified(folder, info.data, info.name, progress)
+            self._thumbnails = _open_thumbnails(folder, info, progress)
             _check_columns(data, data_columns(model, info.count), info.name)
             arrays = data.map()
         except FileNotFoundError:
@@ -126,11 +136,13 @@ class Segment:
             return None
 
 
-def _open_thumbnails(folder: Path, info: SegmentInfo) -> TensorFile | None:
+def _open_thumbnails(
+    folder: Path, info: SegmentInfo, progress: Progress | None
+) -> TensorFile | None:
     if info.thumbnails is None:
         return None
     try:
-        file = _verified(folder, info.thumbnails, info.name)
+        file = _verified(folder, info.thumbnails, info.name, progress)
     except FileNotFoundError:
         return None
     blob = file.tensors.get("jpeg")
@@ -139,13 +151,15 @@ def _open_thumbnails(folder: Path, info: SegmentInfo) -> TensorFile | None:
     return file
 
 
-def _verified(folder: Path, stored: StoredFile, segment: str) -> TensorFile:
+def _verified(
+    folder: Path, stored: StoredFile, segment: str, progress: Progress | None
+) -> TensorFile:
     """Return a file after checking its size and checksum against the manifest's."""
     path = folder / stored.file
     size = path.stat().st_size  # first, since it costs nothing
     if size != stored.bytes:
         problem = f"has {size} bytes instead of {stored.bytes}"
-    elif digest_of(path).sha256 != stored.sha256:
+    elif digest_of(path, progress).sha256 != stored.sha256:
         problem = "has a wrong checksum"
     else:
         return TensorFile(path)

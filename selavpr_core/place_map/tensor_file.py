@@ -8,7 +8,7 @@ import json
 import mmap
 import os
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from io import RawIOBase
 from pathlib import Path
@@ -188,13 +188,15 @@ class TensorFile:
         return rows
 
 
-def digest_of(path: Path) -> FileDigest:
-    """Return size and SHA-256 of a file, reading it in blocks."""
+def digest_of(path: Path, progress: Callable[[int], object] | None = None) -> FileDigest:
+    """Return size and SHA-256 of a file, reading it in blocks; `progress` is told their bytes."""
     digest = hashlib.sha256()
     size = 0
     for block in file_blocks(path):
         digest.update(block)
         size += len(block)
+        if progress is not None:
+            progress(len(block))
     return FileDigest(size, digest.hexdigest())
 
 

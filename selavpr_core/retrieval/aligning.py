@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +13,12 @@ from selavpr_core.place_map import PlaceMap
 from selavpr_core.place_map.alignment import Alignment, align
 from selavpr_core.place_map.frames import PlanarTransform
 from selavpr_core.place_map.manifest import check_same_model
+from selavpr_core.place_map.segment import Progress
 from selavpr_core.retrieval.asking import ask
 from selavpr_core.retrieval.localizer import Localizer, best_mode
 
 MOST_ASKED = 1000
 """Places of a map that are looked for in another: evenly spaced, enough for any turn and shift."""
-
-Progress = Callable[[int], object]
 
 
 def align_map(

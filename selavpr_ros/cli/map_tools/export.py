@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from selavpr_core.errors import MapError
+from selavpr_ros.cli.map_tools.loading import loaded
 from selavpr_ros.cli.options import Parser, add_json_option, print_json
 
 _FORMATS = ("geojson", "kml", "tum")
@@ -40,7 +41,6 @@ def run(options: argparse.Namespace) -> int:
     """Write the file, and say what is in it."""
     import numpy as np
 
-    from selavpr_core.place_map import PlaceMap
     from selavpr_ros.map_export import export_map, format_of
     from selavpr_ros.mapping.summary import counted, human_size
     from selavpr_ros.progress import progress_bar
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         raise MapError(
             f"the name {output.name} says no format: add --format, one of {', '.join(_FORMATS)}"
         )
-    place_map = PlaceMap.load(options.map)
+    place_map = loaded(options.map)
     with progress_bar("exporting", None, "lines") as bar:
         export_map(place_map, output, kind, bar.update)
     size = output.stat().st_size

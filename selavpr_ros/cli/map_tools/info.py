@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from selavpr_ros.cli.map_tools.loading import verifying_bar
 from selavpr_ros.cli.options import Parser, add_json_option, print_json
 
 
@@ -37,7 +38,8 @@ def report(path: Path, as_json: bool, more: dict[str, Any] | None = None) -> Non
     """
     from selavpr_core.place_map import map_info
 
-    info = map_info(path)
+    with verifying_bar() as bar:
+        info = map_info(path, bar.update)
     if as_json:
         print_json(info | (more or {}))
     else:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selavpr_core.errors import MapError
+from selavpr_ros.cli.map_tools.loading import loaded
 from selavpr_ros.cli.options import Parser, add_json_option, positive, print_json
 
 if TYPE_CHECKING:
@@ -64,7 +65,6 @@ def run(options: argparse.Namespace) -> int:
     """Prune, ask the new map for what was left out, and print what became of it."""
     import numpy as np
 
-    from selavpr_core.place_map import PlaceMap
     from selavpr_core.place_map.pruning import PruningSettings, prune_map
     from selavpr_ros.progress import progress_bar
 
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     settings = PruningSettings(options.distance, math.radians(options.heading), options.similarity)
     with progress_bar("comparing", None, "places") as bar:
         pruned = prune_map(source, output, settings, bar.update)
-    before, after = PlaceMap.load(source), PlaceMap.load(output)
+    before, after = loaded(source), loaded(output)
     if not len(before):
         raise MapError(f"{source} has no places to prune")
     dropped = np.setdiff1d(np.arange(len(before)), pruned.kept)
@@ -109,7 +109,7 @@ def _found(
 def _report(
     before: PlaceMap, after: PlaceMap, pruned: Pruned, found: dict[float, int], distance: float
 ) -> dict[str, Any]:
-    from selavpr_core.place_map import map_info
+    from selavpr_core.place_map.info import size_on_disk
 
     kept = set(pruned.kept.tolist())
     dropped = len(before) - len(kept)
@@ -130,8 +130,8 @@ def _report(
             }
             for segment, places in before.numbered_segments()
         ],
-        "bytes_before": map_info(before.path)["bytes"],
-        "bytes": map_info(after.path)["bytes"],
+        "bytes_before": size_on_disk(before.path),
+        "bytes": size_on_disk(after.path),
         "farthest_stand_in": max(off, default=0.0),
         "found_within": {
             f"{radius:g}": count / dropped if dropped else math.nan

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from selavpr_ros.cli.map_tools.loading import loaded
 from selavpr_ros.cli.options import (
     Parser,
     add_json_option,
@@ -59,7 +60,6 @@ def add_parser(tools: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the page, and say what is in it."""
-    from selavpr_core.place_map import PlaceMap
     from selavpr_ros.map_view import write_page
     from selavpr_ros.mapping.summary import counted, human_size
     from selavpr_ros.progress import progress_bar
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     with ExitStack() as stack:
         drive = None
         if options.queries is None:
-            place_map = PlaceMap.load(path)
+            place_map = loaded(path)
         else:
             place_map, drive = _asked(stack, path, options)
         total = len(place_map) + (0 if drive is None else len(drive.queries))

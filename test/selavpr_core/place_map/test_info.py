@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from selavpr_core.errors import MapError
-from selavpr_core.place_map import map_info
+from selavpr_core.place_map import PlaceMap, map_info, read_manifest
+from selavpr_core.place_map.info import size_on_disk
 
 from .maps import LUND, MODEL, places, write_map
 
@@ -23,7 +24,7 @@ def test_everything_a_person_asks(tmp_path: Path) -> None:
     path = write_map(tmp_path / "campus", {"a": straight(11, 1.0), "b": straight(3, -4.0)})
     info = json.loads(json.dumps(map_info(path)))
     assert info["name"] == "campus"
-    assert info["version"] == 1
+    assert info["version"] == 2
     assert info["places"] == 14
     assert info["length"] == pytest.approx(24)
     assert info["extent"] == {"min": [-4, 0, 7], "max": [1, 20, 7]}
@@ -60,3 +61,15 @@ def test_a_damaged_map_is_refused(tmp_path: Path) -> None:
     (path / "segments/a.safetensors").write_bytes(b"")
     with pytest.raises(MapError, match="segment 'a' is damaged"):
         map_info(path)
+
+
+def test_progress_is_told_every_byte_that_is_verified(tmp_path: Path) -> None:
+    path = write_map(tmp_path / "map", {"a": places(9, 1), "b": places(4, 2)})
+    stored = sum((path / file).stat().st_size for file in read_manifest(path).files())
+    assert size_on_disk(path) == stored + (path / "map.json").stat().st_size
+    for read in (map_info, lambda path, progress: PlaceMap.load(path, progress=progress)):
+        told: list[int] = []
+        read(path, told.append)
+        assert sum(told) == stored
+    (path / "thumbnails" / "a.safetensors").unlink()
+    assert size_on_disk(path) == map_info(path)["bytes"] < stored
