@@ -1,7 +1,8 @@
-"""Weighted Gaussians over planar poses: moved by odometry, corrected by places, merged."""
+"""Weighted Gaussians over planar poses and speeds: moved, corrected by places, merged."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,11 @@ from selavpr_core.place_filter.motion import Motion
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
+
+
+STEADY = 10.0  # s within which a speed is forgotten
+TURN = 0.3  # rad in the first second, one sigma, where no odometry says how the camera turned
+SLOPE = 0.1  # of the ground, one sigma
 
 
 def wrapped(angles: Array) -> Array:
@@ -23,8 +29,9 @@ def wrapped(angles: Array) -> Array:
 class Hypotheses:
     """Where the camera may be.
 
-    weights: `[H]`. means: `[H, 3]` of x, y (metres) and yaw (radians). covariances: `[H, 3, 3]`.
-    heights: `[H]` metres; their variances: `[H]`.
+    weights: `[H]`. means: `[H, 4]` of x, y (metres), yaw (radians) and the speed ahead (m/s), which
+    takes the place of odometry where there is none. covariances: `[H, 4, 4]`. heights: `[H]`
+    metres; their variances: `[H]`.
     """
 
     weights: Array
@@ -36,7 +43,7 @@ class Hypotheses:
     @classmethod
     def none(cls) -> Hypotheses:
         """No hypothesis."""
-        return cls(np.zeros(0), np.zeros((0, 3)), np.zeros((0, 3, 3)), np.zeros(0), np.zeros(0))
+        return cls(*(np.zeros((0, *shape)) for shape in ((), (4,), (4, 4), (), ())))
 
     def __len__(self) -> int:
         return len(self.weights)
@@ -61,25 +68,62 @@ class Hypotheses:
             np.concatenate([self.height_variances, others.height_variances]),
         )
 
-    def move(self, motion: Motion) -> None:
-        """Move all by odometry.
+    def move(self, motion: Motion, seconds: float, speed_sigma: float) -> None:
+        """Move all by odometry. The speed is what the motion shows, else as before.
 
-        A yaw that is not known turns the way into a wider or narrower arc, so the displacement is
-        taken with the exact first two moments of the rotated way (yaw normal), and only its
-        correlation with the position so far is linear.
+        speed_sigma: m/s, how far speeds go in the long run.
+        """
+        way = np.broadcast_to([motion.dx, motion.dy], (len(self), 2))
+        self._displace(way, np.zeros(len(self)), motion.sigma, motion.dyaw, motion.sigma_yaw)
+        self.height_variances += (SLOPE * motion.distance) ** 2 + motion.sigma**2
+        if seconds > 0.0:
+            self.means[:, 3] = motion.dx / seconds
+            self.covariances[:, 3, :] = self.covariances[:, :, 3] = 0.0
+            self.covariances[:, 3, 3] = min(motion.sigma / seconds, speed_sigma) ** 2
+
+    def drift(self, seconds: float, speed_sigma: float) -> None:
+        """Move all ahead by their own speeds, where nothing says how the camera moved.
+
+        Speeds tend to zero, with a standard deviation of speed_sigma (m/s), within STEADY seconds;
+        turns are random (TURN).
+        """
+        way = np.column_stack([self.means[:, 3] * seconds, np.zeros(len(self))])
+        turned = TURN * math.sqrt(seconds * max(seconds, 1.0))
+        # What a speed that changes within the time adds to the way.
+        kept = math.exp(-seconds / STEADY)
+        gained = speed_sigma**2 * (1.0 - kept**2)
+        self._displace(
+            way, np.full(len(self), seconds), 0.3 * math.sqrt(gained) * seconds, 0.0, turned
+        )
+        self.means[:, 3] *= kept
+        self.covariances[:, 3, :] *= kept
+        self.covariances[:, :, 3] *= kept
+        self.covariances[:, 3, 3] += gained
+        self.height_variances += (SLOPE * self.means[:, 3] * seconds) ** 2
+
+    def _displace(
+        self, way: Array, per_speed: Array, sigma: float, turn: float, turn_sigma: float
+    ) -> None:
+        """Move by `way` [H, 2], in each pose's own frame, which grows by per_speed [H] a m/s.
+
+        A yaw that is not known turns the way into an arc, so the displacement is taken with the
+        exact first two moments of the rotated way (yaw normal); only its correlation with the
+        position so far is linear.
         """
         yaw_variance = self.covariances[:, 2, 2]
         shrink = np.exp(-0.5 * yaw_variance)  # E cos(error)
         cos, sin = np.cos(self.means[:, 2]), np.sin(self.means[:, 2])
         along = np.stack(
-            [cos * motion.dx - sin * motion.dy, sin * motion.dx + cos * motion.dy], axis=1
+            [cos * way[:, 0] - sin * way[:, 1], sin * way[:, 0] + cos * way[:, 1]], axis=1
         )
         across = np.stack([-along[:, 1], along[:, 0]], axis=1)
         self.means[:, :2] += shrink[:, None] * along
-        self.means[:, 2] = wrapped(self.means[:, 2] + motion.dyaw)
+        self.means[:, 2] = wrapped(self.means[:, 2] + turn)
 
-        jacobian = np.broadcast_to(np.eye(3), self.covariances.shape).copy()
+        jacobian = np.broadcast_to(np.eye(4), self.covariances.shape).copy()
         jacobian[:, :2, 2] = shrink[:, None] * across
+        jacobian[:, 0, 3] = shrink * per_speed * cos
+        jacobian[:, 1, 3] = shrink * per_speed * sin
         moved = jacobian @ self.covariances @ jacobian.transpose(0, 2, 1)
         fourth = shrink**4  # E cos(2 error)
         along_spread = np.maximum(0.5 * (1.0 + fourth) - shrink**2, 0.0)
@@ -88,10 +132,9 @@ class Hypotheses:
             along_spread[:, None, None] * along[:, :, None] * along[:, None, :]
             + across_spread[:, None, None] * across[:, :, None] * across[:, None, :]
         )
-        moved[:, [0, 1], [0, 1]] += motion.sigma**2
-        moved[:, 2, 2] += motion.sigma_yaw**2
+        moved[:, [0, 1], [0, 1]] += sigma**2
+        moved[:, 2, 2] += turn_sigma**2
         self.covariances = moved
-        self.height_variances += (0.1 * motion.distance) ** 2 + motion.sigma**2
 
     def merged(self, groups: Indices) -> Hypotheses:
         """Merge those with the same number in `groups` [H] (0 to G - 1), keeping two moments.
@@ -99,7 +142,7 @@ class Hypotheses:
         The result is in the order of the groups.
         """
         count = int(groups.max(initial=-1)) + 1
-        total = np.bincount(groups, self.weights, count)
+        total: Array = np.bincount(groups, self.weights, count).astype(np.float64)
         share = self.weights / total[groups]
         # Yaws are averaged around the heaviest of the group: they have no zero of their own.
         order = np.argsort(self.weights, kind="stable")
@@ -109,23 +152,27 @@ class Hypotheses:
         offsets = self.means - centre[groups]
         offsets[:, 2] = wrapped(offsets[:, 2])
         mean_offsets = np.stack(
-            [np.bincount(groups, share * offsets[:, axis], count) for axis in range(3)], axis=1
+            [np.bincount(groups, share * offsets[:, axis], count) for axis in range(4)], axis=1
         )
         spread = offsets - mean_offsets[groups]
         second = share[:, None, None] * (self.covariances + spread[:, :, None] * spread[:, None, :])
-        covariances = np.zeros((count, 3, 3))
+        covariances = np.zeros((count, 4, 4))
         np.add.at(covariances, groups, second)
         means = centre + mean_offsets
         means[:, 2] = wrapped(means[:, 2])
-        heights = np.bincount(groups, share * self.heights, count)
+        heights: Array = np.bincount(groups, share * self.heights, count).astype(np.float64)
         height_spread = self.height_variances + (self.heights - heights[groups]) ** 2
         return Hypotheses(
-            total, means, covariances, heights, np.bincount(groups, share * height_spread, count)
+            total,
+            means,
+            covariances,
+            heights,
+            np.bincount(groups, share * height_spread, count).astype(np.float64),
         )
 
 
 def group_by_distance(weights: Array, means: Array, radius: Array, turn: Array) -> Indices:
-    """Number groups of poses [H, 3], each around one that no heavier pose is near to.
+    """Number groups of poses [H, 4], each around one that no heavier pose is near to.
 
     Near is within the smaller `radius` [H] (metres) and the larger `turn` [H] (radians) of the two.
     Returns the group of each pose, [H], numbered from 0.
@@ -147,7 +194,7 @@ def group_by_distance(weights: Array, means: Array, radius: Array, turn: Array) 
         if np.array_equal(above, parent):
             break
         parent = above
-    roots, numbered = np.unique(parent, return_inverse=True)
+    _, numbered = np.unique(parent, return_inverse=True)
     groups = np.empty(len(order), np.int64)
     groups[order] = numbered.reshape(-1)
     return groups

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-MISSED = 0.2  # probability that the right place looks like a wrong one
+MISSED = 0.3  # probability that the right place looks like a wrong one
 KAPPA = 2.5  # scale of the right place's similarities over that of the wrong ones
 LEAST_SCALE = 1e-4  # of similarities; below it they are equal up to rounding
 MOST = 40.0  # scales: whatever stands out by more is not more certain

@@ -6,9 +6,12 @@ import math
 from typing import NamedTuple
 
 # Errors of odometry that states none: shares of the way and of the turn (wheels, visual odometry).
-SHARE_OF_WAY = 0.05
-SHARE_OF_TURN = 0.1
-YAW_PER_METRE = math.radians(0.5)
+SHARE_OF_WAY = 0.03
+SHARE_OF_TURN = 0.05
+YAW_PER_METRE = math.radians(0.1)
+# Metres over which such an error stays the same. Steps are taken as independent of each other: each
+# gets the variance with which as much piles up over that way.
+PERSISTENCE = 20.0
 # What remains where nothing moves.
 LEAST_SIGMA = 0.01  # m
 LEAST_YAW_SIGMA = math.radians(0.1)
@@ -36,17 +39,18 @@ class Motion(NamedTuple):
     def between(cls, start: tuple[float, float, float], end: tuple[float, float, float]) -> Motion:
         """The motion from one pose (x, y, yaw) of odometry to another, with usual errors.
 
-        Errors are those of wheel odometry that states none: 5 % of the way, a tenth of the turn
-        and half a degree a metre.
+        Errors are those of wheel odometry that states none: 3 % of the way, 5 % of the turn and a
+        tenth of a degree a metre.
         """
         x, y = end[0] - start[0], end[1] - start[1]
         cos, sin = math.cos(start[2]), math.sin(start[2])
         way = math.hypot(x, y)
         turn = math.remainder(end[2] - start[2], math.tau)
+        piled_up = math.sqrt(way * (way + PERSISTENCE))
         return cls(
             cos * x + sin * y,
             cos * y - sin * x,
             turn,
-            LEAST_SIGMA + SHARE_OF_WAY * way,
-            LEAST_YAW_SIGMA + SHARE_OF_TURN * abs(turn) + YAW_PER_METRE * way,
+            LEAST_SIGMA + SHARE_OF_WAY * piled_up,
+            LEAST_YAW_SIGMA + SHARE_OF_TURN * abs(turn) + YAW_PER_METRE * piled_up,
         )

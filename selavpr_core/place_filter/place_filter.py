@@ -20,14 +20,14 @@ Indices = NDArray[np.int64]
 BIRTHS = 32  # new hypotheses a frame
 MOST = 40  # hypotheses that are kept
 LEAST = 1e-7  # of all probability; less is forgotten
-BORN = 0.3  # share of "nowhere" that is looked for among the candidates of each independent look
+BORN = 0.1  # share of "nowhere" that is looked for among the candidates of each independent look
 LEFT = 25.0  # m off the mapped ground after which the map is left
+POWER = 3  # of the excesses, so that the best candidates tell whether images show the same
 NOVELTY = 0.5  # change of the candidates that makes a look independent of the one before
+MATCH_SHARE = 0.5  # of a place's reach: one sigma of the position that a match which is right gives
+MATCH_YAW_SIGMA = math.radians(10.0)  # of the heading of a match that is right
 TILT_SIGMA = 0.1  # rad; roll and pitch are not observed
-LEAST_SIGMA = 0.3  # m; no pose claims to be better
 UNKNOWN_YAW_VARIANCE = math.pi**2
-YAW_RATE = 0.3  # rad/s, one sigma, where no odometry says how the camera turned
-PERSISTENCE = 1.0  # s for which an unknown speed stays the same
 
 
 class PlaceFilter:
@@ -97,25 +97,25 @@ class PlaceFilter:
         self._move(motion, max(seconds, 0.0))
         share = self._novelty(listed, excess)
         if share > 0.0 and len(listed):
-            ratios = np.full(len(self.places), MISSED**share)
-            ratios[listed] = likelihood_ratios(excess, len(self.places)) ** share
+            ratios = np.full(len(self.places), MISSED)
+            ratios[listed] = likelihood_ratios(excess, len(self.places))
             self._weigh(ratios, share)
-            self._bear(listed, ratios, share)
+            self._bear(listed, ratios[listed] ** share, share)
             self._tidy()
         return self._belief()
 
     # --- motion
 
     def _move(self, motion: Motion | None, seconds: float) -> None:
-        if motion is not None and not self._plausible(motion, seconds):
-            motion = None
-        if motion is None:
-            wander = self.settings.speed * math.sqrt(seconds * max(seconds, PERSISTENCE))
-            turn = YAW_RATE * math.sqrt(seconds * max(seconds, PERSISTENCE))
-            motion = Motion(0.0, 0.0, 0.0, wander, turn)
-        if len(self._hypotheses):
-            self._hypotheses.move(motion)
-            self._leave(max(motion.distance, 0.0))
+        hypotheses = self._hypotheses
+        if not len(hypotheses):
+            return
+        before = hypotheses.means[:, :2].copy()
+        if motion is None or not self._plausible(motion, seconds):
+            hypotheses.drift(seconds, self.settings.speed)
+        else:
+            hypotheses.move(motion, seconds, self.settings.speed)
+        self._leave(np.linalg.norm(hypotheses.means[:, :2] - before, axis=1))
 
     def _plausible(self, motion: Motion, seconds: float) -> bool:
         if not all(math.isfinite(value) for value in motion):
@@ -123,7 +123,7 @@ class PlaceFilter:
         # Stamps are not exact: allow for a tenth of a second.
         return motion.distance <= self.settings.fastest * (seconds + 0.1)
 
-    def _leave(self, distance: float) -> None:
+    def _leave(self, distances: Array) -> None:
         """Give up hypotheses that have gone off the mapped ground."""
         hypotheses = self._hypotheses
         numbers, near = self.places.neighbours.around(hypotheses.means[:, :2])
@@ -132,7 +132,7 @@ class PlaceFilter:
         squared = (offsets**2).sum(axis=1) / (variances[numbers] + self.places.reaches[near] ** 2)
         nearest = np.full(len(hypotheses), np.inf)
         np.minimum.at(nearest, numbers, squared)
-        lost = (1.0 - np.exp(-0.5 * nearest)) * (1.0 - math.exp(-distance / LEFT))
+        lost = (1.0 - np.exp(-0.5 * nearest)) * (1.0 - np.exp(-distances / LEFT))
         self._nowhere += float((hypotheses.weights * lost).sum())
         hypotheses.weights = hypotheses.weights * (1.0 - lost)
 
@@ -140,6 +140,7 @@ class PlaceFilter:
 
     def _novelty(self, listed: Indices, excess: Array) -> float:
         """How much of an independent look this image is, 0 to 1."""
+        excess = excess**POWER
         norm = float(np.linalg.norm(excess)) * float(np.linalg.norm(self._seen))
         if self._fresh:
             change = 1.0
@@ -147,8 +148,10 @@ class PlaceFilter:
             change = 0.0
         else:
             change = 1.0 - float(excess @ self._seen[listed]) / norm
-        share = min(max(change - self._counted, 0.0) / NOVELTY, 1.0)
-        self._counted = max(self._counted, change)
+        change = min(max(change, 0.0), 1.0)
+        # What n looks of correlation 1 - change add up to, each: (1 - correlation) / (1 + ...).
+        share = max(change / (2.0 - change) - self._counted, 0.0)
+        self._counted += share
         if change >= NOVELTY:
             self._seen[:] = 0.0
             self._seen[listed] = excess
@@ -171,25 +174,25 @@ class PlaceFilter:
         count = len(hypotheses)
         found = np.bincount(numbers, minlength=count)
         reach = np.bincount(numbers, map_places.reaches[near], count) / np.maximum(found, 1)
-        noise = np.zeros((count, 3, 3))
-        noise[:, 0, 0] = noise[:, 1, 1] = np.maximum(reach, 0.1) ** 2
-        noise[:, 2, 2] = VIEW_SIGMA**2
-        total = hypotheses.covariances + noise
+        area = np.zeros((count, 3, 3))
+        area[:, 0, 0] = area[:, 1, 1] = np.maximum(reach, 0.1) ** 2
+        area[:, 2, 2] = VIEW_SIGMA**2
+        total = hypotheses.covariances[:, :3, :3] + area
         inverse = np.linalg.inv(total)
-        peak = np.sqrt(np.linalg.det(noise) / np.linalg.det(total))
+        peak = np.sqrt(np.linalg.det(area) / np.linalg.det(total))
         offsets = np.empty((len(numbers), 3))
         offsets[:, :2] = map_places.positions[near, :2] - hypotheses.means[numbers, :2]
         offsets[:, 2] = wrapped(map_places.yaws[near] - hypotheses.means[numbers, 2])
         offsets[~map_places.looks[near], 2] = 0.0
         squared = np.einsum("pi,pij,pj->p", offsets, inverse[numbers], offsets)
         nearness = peak[numbers] * np.exp(-0.5 * squared) * map_places.shares[near]
-        mapped = np.bincount(numbers, nearness, count)
-        nearness /= np.maximum(mapped, 1.0)[numbers]
+        mapped = np.maximum(np.bincount(numbers, nearness, count), 1.0)
+        nearness = nearness / mapped[numbers]
 
         gains = nearness * (ratios[near] - 1.0)
-        evidence = np.maximum(1.0 + np.bincount(numbers, gains, count), MISSED**share)
-        hypotheses.weights = kept * evidence
-        self._correct(numbers, offsets, np.maximum(gains, 0.0), evidence, noise, inverse, share)
+        evidence = np.maximum(1.0 + np.bincount(numbers, gains, count), MISSED)
+        hypotheses.weights = kept * evidence**share
+        self._correct(numbers, offsets, np.maximum(gains, 0.0), evidence, reach, share)
 
         raised = np.maximum(gains, 0.0)
         lifted = np.bincount(numbers, raised, count)
@@ -208,8 +211,7 @@ class PlaceFilter:
         offsets: Array,
         raised: Array,
         evidence: Array,
-        noise: Array,
-        inverse: Array,
+        reach: Array,
         share: float,
     ) -> None:
         """Move each hypothesis towards the places that raised it, with the spread that they have.
@@ -233,12 +235,19 @@ class PlaceFilter:
                 second[:, row, column] = np.bincount(numbers, moment, count)
                 second[:, column, row] = second[:, row, column]
         spread = second - innovation[:, :, None] * innovation[:, None, :]
+        # Neighbours look alike within their reach: their mean is better known than they are wide.
+        width = np.maximum(spread[:, 0, 0] + spread[:, 1, 1], 1e-9)
+        spread *= np.maximum(1.0 - 2.0 * reach**2 / width, 0.0)[:, None, None]
+        noise = np.zeros((count, 3, 3))
+        part = min(share / (NOVELTY / (2.0 - NOVELTY)), 1.0)
+        noise[:, 0, 0] = noise[:, 1, 1] = (MATCH_SHARE * reach) ** 2 / part
+        noise[:, 2, 2] = MATCH_YAW_SIGMA**2 / part
         prior = hypotheses.covariances
-        if share < 1.0:
-            inverse = np.linalg.inv(prior + noise / share)
-        gain = prior @ inverse
+        gain = prior[:, :, :3] @ np.linalg.inv(prior[:, :3, :3] + noise)
         turned = gain.transpose(0, 2, 1)
-        posterior = prior - together[:, None, None] * (gain @ prior) + gain @ spread @ turned
+        posterior = (
+            prior - together[:, None, None] * (gain @ prior[:, :3, :]) + gain @ spread @ turned
+        )
         hypotheses.covariances = 0.5 * (posterior + posterior.transpose(0, 2, 1))
         moved = (gain @ innovation[:, :, None])[:, :, 0]
         hypotheses.means = hypotheses.means + moved
@@ -249,7 +258,7 @@ class PlaceFilter:
         born = BORN if not len(self._hypotheses) else 1.0 - (1.0 - BORN) ** share
         map_places = self.places
         weights = self._nowhere * born * map_places.shares[listed] / map_places.distinct
-        weights = weights * ratios[listed]
+        weights = weights * ratios
         # The part of the prior that falls on places that are not listed, or not among the best.
         best = np.argsort(-weights, kind="stable")[:BIRTHS]
         self._nowhere *= 1.0 - born
@@ -257,10 +266,13 @@ class PlaceFilter:
         self._nowhere += self._nowhere * born / (1.0 - born) * max(unlisted, 0.0) * MISSED**share
         self._nowhere += float(weights.sum() - weights[best].sum())
         chosen = listed[best]
-        covariances = np.zeros((len(best), 3, 3))
+        covariances = np.zeros((len(best), 4, 4))
         covariances[:, 0, 0] = covariances[:, 1, 1] = map_places.reaches[chosen] ** 2
         covariances[:, 2, 2] = VIEW_SIGMA**2 + map_places.yaw_sigmas[chosen] ** 2
-        means = np.column_stack([map_places.positions[chosen, :2], map_places.yaws[chosen]])
+        covariances[:, 3, 3] = self.settings.speed**2
+        means = np.zeros((len(best), 4))
+        means[:, :2] = map_places.positions[chosen, :2]
+        means[:, 2] = map_places.yaws[chosen]
         self._hypotheses = self._hypotheses.joined(
             Hypotheses(
                 weights[best],
@@ -324,10 +336,14 @@ class PlaceFilter:
         such errors stay the same over many images, so that no number of them makes up for it.
         """
         hypotheses, map_places = self._hypotheses, self.places
-        common = map_places.halves[place] ** 2 + map_places.sigmas[place] ** 2 + LEAST_SIGMA**2
+        common = (
+            (0.2 * map_places.halves[place]) ** 2
+            + map_places.sigmas[place] ** 2
+            + self.settings.beside**2
+        )
         covariance = np.zeros((6, 6))
         planar = np.ix_((0, 1, 5), (0, 1, 5))
-        covariance[planar] = hypotheses.covariances[best]
+        covariance[planar] = hypotheses.covariances[best, :3, :3]
         covariance[0, 0] += common
         covariance[1, 1] += common
         covariance[2, 2] = hypotheses.height_variances[best] + common

@@ -25,8 +25,8 @@ class Places:
 
     Attributes, N places: positions `[N, 3]` metres; yaws `[N]` radians, where unknown the direction
     of the track or 0; yaw_sigmas `[N]`, of these; looks `[N]` bool, whether the heading is known;
-    reaches `[N]` metres, one sigma of the area in which the place is seen; halves `[N]` metres, half
-    the gap to the next place of the drive; sigmas `[N]` metres, of the positions; shares `[N]`: one
+    reaches `[N]` metres, one sigma of the area in which the place is seen; halves `[N]` metres,
+    half the gap to the next place of the drive; sigmas `[N]` metres, of the positions; shares `[N]`: one
     over the number of places that show the same, so that they sum up to the number of
     distinct ones, `distinct`.
     """
@@ -45,7 +45,10 @@ class Places:
         if len(yaws) != count:
             raise ValueError(f"{len(yaws)} headings for {count} positions")
         first = np.zeros(count, bool)
-        first[np.asarray(starts, np.int64).reshape(-1)[:]] = True
+        beginnings = np.asarray(starts, np.int64).reshape(-1)
+        if len(beginnings) and not 0 <= beginnings.min() <= beginnings.max() < max(count, 1):
+            raise ValueError(f"segments start at {beginnings.tolist()} in a map of {count} places")
+        first[beginnings[beginnings < count]] = True
         first[:1] = True
         gaps, directions = _along_tracks(self.positions, first)
         self.looks = np.isfinite(yaws)

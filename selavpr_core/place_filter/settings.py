@@ -13,7 +13,9 @@ class FilterSettings:
     a position whose sigma along its worst direction is larger is not localised. speed: m/s, one
     sigma of the speed where no odometry says how the camera moved. fastest: m/s; odometry that
     says more has jumped, and its motion is treated as unknown. kidnapped: probability that the
-    camera was carried elsewhere between two independent looks.
+    camera was carried elsewhere between two independent looks. beside: metres, one sigma, by which
+    the camera stays beside the mapped track or ahead of its match for long: such an error is
+    not averaged out, so it is part of every stated covariance.
     """
 
     localised: float = 0.95
@@ -22,13 +24,14 @@ class FilterSettings:
     speed: float = 5.0
     fastest: float = 60.0
     kidnapped: float = 1e-3
+    beside: float = 0.5
 
     def __post_init__(self) -> None:
         if not 0.0 < self.candidate <= self.localised < 1.0:
             raise ValueError(
                 f"0 < candidate <= localised < 1 does not hold: {self.candidate}, {self.localised}"
             )
-        for name in ("widest", "speed", "fastest"):
+        for name in ("widest", "speed", "fastest", "beside"):
             if not getattr(self, name) > 0.0:
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
         if not 0.0 < self.kidnapped < 0.5:

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from selavpr_core.place_filter import Motion
+from selavpr_core.place_filter.hypotheses import Hypotheses, group_by_distance, wrapped
+
+
+def single(
+    yaw: float, yaw_sigma: float, speed: float = 0.0, speed_sigma: float = 0.0
+) -> Hypotheses:
+    covariance = np.diag([0.3**2, 0.2**2, yaw_sigma**2, speed_sigma**2])
+    return Hypotheses(
+        np.ones(1), np.array([[1.0, 2.0, yaw, speed]]), covariance[None], np.zeros(1), np.ones(1)
+    )
+
+
+def samples(hypothesis: Hypotheses, count: int = 200_000) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return rng.multivariate_normal(hypothesis.means[0], hypothesis.covariances[0], count)
+
+
+@pytest.mark.parametrize("yaw_sigma", [0.02, 0.5, 1.5])
+def test_moving_gives_the_moments_of_many_moved_samples(yaw_sigma: float) -> None:
+    moved = single(0.7, yaw_sigma)
+    drawn = samples(moved)
+    motion = Motion(3.0, -1.0, 0.4, 0.1, 0.05)
+    moved.move(motion, 1.0, 5.0)
+    rng = np.random.default_rng(1)
+    cos, sin = np.cos(drawn[:, 2]), np.sin(drawn[:, 2])
+    x = drawn[:, 0] + cos * 3.0 + sin * 1.0 + 0.1 * rng.standard_normal(len(drawn))
+    y = drawn[:, 1] + sin * 3.0 - cos * 1.0 + 0.1 * rng.standard_normal(len(drawn))
+    np.testing.assert_allclose(moved.means[0, :2], [x.mean(), y.mean()], atol=0.02)
+    np.testing.assert_allclose(moved.covariances[0, :2, :2], np.cov(x, y), atol=0.04)
+    np.testing.assert_allclose(moved.means[0, 2], 1.1)
+    cross = np.cov(x, drawn[:, 2])[0, 1]
+    np.testing.assert_allclose(moved.covariances[0, 0, 2], cross, atol=0.03)
+
+
+def test_without_odometry_a_hypothesis_goes_on_as_fast_as_it_was() -> None:
+    moving = single(np.pi / 2, 0.01, speed=4.0, speed_sigma=1.0)
+    moving.drift(0.5, 5.0)
+    np.testing.assert_allclose(moving.means[0, :2], [1.0, 4.0], atol=0.01)
+    assert 0 < moving.means[0, 3] < 4.0
+    # What the speed may be off by lies along the way.
+    assert moving.covariances[0, 1, 1] > moving.covariances[0, 0, 0]
+    assert moving.covariances[0, 1, 3] > 0
+
+
+def test_merging_keeps_weight_mean_and_covariance_across_the_turn_of_the_yaw() -> None:
+    rng = np.random.default_rng(3)
+    weights = np.array([0.2, 0.5, 0.3])
+    means = np.array([[0, 0, 3.1, 1], [1, 0.5, -3.1, 2], [0.4, -1, 3.0, 0]], float)
+    roots = rng.normal(0, 0.3, (3, 4, 4))
+    covariances = roots @ roots.transpose(0, 2, 1)
+    merged = Hypotheses(weights, means, covariances, np.array([0.0, 1, 2]), np.ones(3)).merged(
+        np.array([1, 1, 0])
+    )
+    np.testing.assert_allclose(merged.weights, [0.3, 0.7])
+    np.testing.assert_allclose(merged.means[0], means[2])
+    np.testing.assert_allclose(merged.covariances[0], covariances[2])
+    unwrapped = means[:2].copy()
+    unwrapped[1, 2] += 2 * np.pi
+    share = weights[:2] / 0.7
+    mean = share @ unwrapped
+    spread = unwrapped - mean
+    expected = sum(
+        s * (c + np.outer(d, d)) for s, c, d in zip(share, covariances, spread, strict=False)
+    )
+    np.testing.assert_allclose(merged.means[1], [*mean[:2], wrapped(mean[2]), mean[3]])
+    np.testing.assert_allclose(merged.covariances[1], expected)
+    assert merged.heights[1] == pytest.approx(share @ [0, 1])
+
+
+def test_groups_form_around_the_heaviest() -> None:
+    means = np.array([[0, 0, 0, 0], [1, 0, 0.1, 0], [50, 0, 0, 0], [0.5, 0, 3, 0]], float)
+    groups = group_by_distance(
+        np.array([0.1, 0.6, 0.2, 0.1]), means, np.full(4, 2.0), np.full(4, 0.5)
+    )
+    assert groups[0] == groups[1]
+    assert len({groups[1], groups[2], groups[3]}) == 3
+    assert sorted(set(groups)) == [0, 1, 2]

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from selavpr_core.place_filter import Belief, FilterSettings, Motion, PlaceFilter
+from test.selavpr_core.place_filter.roads import Eyes, along, drive, straight
+
+
+def error(belief: Belief, x: float, y: float = 0.0) -> float:
+    return math.hypot(belief.position[0] - x, belief.position[1] - y)
+
+
+@pytest.fixture
+def road() -> tuple[np.ndarray, np.ndarray]:
+    return straight()
+
+
+@pytest.mark.parametrize("odometry", [True, False])
+def test_a_drive_is_localised_and_stays_so(
+    road: tuple[np.ndarray, np.ndarray], odometry: bool
+) -> None:
+    poses = along(200, 320)
+    beliefs = drive(PlaceFilter(*road), Eyes(*road), poses, odometry=odometry)
+    assert [b.state for b in beliefs[15:]] == ["localised"] * (len(poses) - 15)
+    for belief, (x, _, _) in zip(beliefs[15:], poses[15:], strict=True):
+        assert error(belief, x) < (5.0 if odometry else 10.0)
+        assert abs(belief.yaw) < 0.3
+        assert abs(belief.place - x / 3.0) < 4
+    assert beliefs[0].probability < beliefs[15].probability
+
+
+def test_a_single_image_localises_nobody(road: tuple[np.ndarray, np.ndarray]) -> None:
+    (belief,) = drive(PlaceFilter(*road), Eyes(*road), [(300.0, 0.0, 0.0)])
+    assert belief.state != "localised"
+
+
+def test_covariances_are_symmetric_and_positive_definite(
+    road: tuple[np.ndarray, np.ndarray],
+) -> None:
+    for belief in drive(PlaceFilter(*road), Eyes(*road), along(100, 160)):
+        np.testing.assert_allclose(belief.covariance, belief.covariance.T)
+        assert np.linalg.eigvalsh(belief.covariance)[0] > 0
+        assert belief.covariance[5, 5] <= math.pi**2
+        assert belief.position_sigma > 0
+
+
+@pytest.mark.parametrize("rate", [1, 10])
+def test_a_robot_that_stands_becomes_no_surer(
+    road: tuple[np.ndarray, np.ndarray], rate: int
+) -> None:
+    following, eyes = PlaceFilter(*road), Eyes(*road)
+    places, similarities = eyes.look(300.0, 0.0)
+    stand = Motion.between((0, 0, 0), (0, 0, 0))
+    first = following.update(places, similarities, None, 0.0)
+    rng = np.random.default_rng(0)
+    for _ in range(20 * rate):
+        noisy = similarities + 0.003 * rng.standard_normal(len(similarities))
+        last = following.update(places, noisy, stand, 1.0 / rate)
+    assert last.state != "localised"
+    assert last.probability < first.probability + 0.25
+    assert last.position_sigma > 0.7 * first.position_sigma
+
+
+def test_a_look_alike_does_not_make_the_pose_jump(road: tuple[np.ndarray, np.ndarray]) -> None:
+    following, eyes = PlaceFilter(*road), Eyes(*road)
+    drive(following, eyes, along(200, 290))
+    eyes.twins = (98, 30)  # x = 294 looks like x = 90, and that even better
+    for x in np.arange(290, 320, 2.0):
+        places, similarities = eyes.look(x, 0.0)
+        belief = following.update(places, similarities, Motion(2, 0, 0, 0.1, 0.01), 0.5)
+        assert error(belief, x) < 5.0
+        assert belief.state != "lost"
+
+
+def test_a_robot_that_was_carried_elsewhere_is_found_again(
+    road: tuple[np.ndarray, np.ndarray],
+) -> None:
+    following, eyes = PlaceFilter(*road), Eyes(*road)
+    assert drive(following, eyes, along(100, 180))[-1].state == "localised"
+    poses = along(600, 700)
+    beliefs = drive(following, eyes, poses, carried=True)
+    found = [
+        b.state == "localised" and error(b, x) < 10.0
+        for b, (x, _, _) in zip(beliefs, poses, strict=True)
+    ]
+    assert any(found[:30])
+    after = found.index(True)
+    assert all(found[after:])
+
+
+def test_leaving_the_map_is_noticed(road: tuple[np.ndarray, np.ndarray]) -> None:
+    following, eyes = PlaceFilter(*road), Eyes(*road)
+    assert drive(following, eyes, along(200, 280))[-1].state == "localised"
+    away = [(280.0, float(y), math.pi / 2) for y in np.arange(0, 200, 2.0)]
+    following.update(*eyes.look(280, 0, math.pi / 2), Motion(0, 0, math.pi / 2, 0.05, 0.05), 1.0)
+    beliefs = drive(following, eyes, away)
+    assert all(b.state != "localised" for b in beliefs[60:])
+
+
+def test_the_way_back_is_followed_by_odometry_alone(road: tuple[np.ndarray, np.ndarray]) -> None:
+    # Nothing looks alike, but the place is known, and the ground is still that of the map.
+    following, eyes = PlaceFilter(*road), Eyes(*road)
+    drive(following, eyes, along(200, 300))
+    following.update(*eyes.look(300, 0, math.pi), Motion(0, 0, math.pi, 0.05, 0.02), 1.0)
+    back = [(x, 0.0, math.pi) for x, _, _ in along(270, 300)[::-1]]
+    last = drive(following, eyes, back)[-1]
+    assert error(last, back[-1][0]) < 8.0
+    assert abs(abs(last.yaw) - math.pi) < 0.4
+
+
+@pytest.mark.parametrize("motion", [Motion(500, 0, 0, 1, 0.1), Motion(math.nan, 0, 0, 1, 0.1)])
+def test_odometry_that_jumps_is_not_followed(
+    road: tuple[np.ndarray, np.ndarray], motion: Motion
+) -> None:
+    following, eyes = PlaceFilter(*road), Eyes(*road)
+    drive(following, eyes, along(200, 280))
+    belief = following.update(*eyes.look(280.0, 0.0), motion, 0.5)
+    assert error(belief, 280.0) < 8.0
+    assert drive(following, eyes, along(282, 340))[-1].state == "localised"
+
+
+def test_frames_may_come_irregularly(road: tuple[np.ndarray, np.ndarray]) -> None:
+    rng = np.random.default_rng(4)
+    xs = 200 + np.cumsum(rng.choice([0.0, 0.3, 1.0, 6.0, 15.0], 60))
+    beliefs = drive(PlaceFilter(*road), Eyes(*road), [(float(x), 0.0, 0.0) for x in xs])
+    assert beliefs[-1].state == "localised"
+    assert error(beliefs[-1], xs[-1]) < 5.0
+
+
+def test_places_without_headings_will_do(road: tuple[np.ndarray, np.ndarray]) -> None:
+    positions, headings = road
+    following = PlaceFilter(positions, np.full(len(headings), np.nan))
+    poses = along(200, 300)
+    beliefs = drive(following, Eyes(positions, headings), poses)
+    assert beliefs[-1].state == "localised"
+    assert error(beliefs[-1], poses[-1][0]) < 5.0
+
+
+def test_drives_that_overlap_count_once() -> None:
+    positions, headings = straight(200)
+    twice = np.concatenate([positions, positions + [0.5, 0.5, 0]])
+    both = np.concatenate([headings, headings])
+    following = PlaceFilter(twice, both, [0, 200])
+    assert following.places.distinct == pytest.approx(
+        PlaceFilter(positions, headings).places.distinct, rel=0.05
+    )
+    poses = along(200, 300)
+    beliefs = drive(following, Eyes(twice, both), poses)
+    assert beliefs[-1].state == "localised"
+    assert error(beliefs[-1], poses[-1][0]) < 5.0
+
+
+def test_opposite_lanes_are_different_places() -> None:
+    positions, headings = straight(150)
+    both = np.concatenate([positions, positions[::-1] + [0, 3.0, 0]])
+    yaws = np.concatenate([headings, headings + math.pi])
+    alone = PlaceFilter(positions, headings).places.distinct
+    assert PlaceFilter(both, yaws, [0, 150]).places.distinct == pytest.approx(2 * alone, rel=0.05)
+
+
+def test_the_true_position_lies_within_the_region_as_often_as_stated() -> None:
+    # Drives beside the track by what the settings say, on average.
+    inside = []
+    positions, headings = straight(200)
+    for seed in range(6):
+        beside = np.random.default_rng(seed).normal(0.0, 0.5)
+        poses = [(x, beside, 0.0) for x, _, _ in along(150, 270, 2.5)]
+        beliefs = drive(PlaceFilter(positions, headings), Eyes(positions, headings, seed), poses)
+        for belief, (x, y, _) in zip(beliefs, poses, strict=True):
+            if belief.state == "localised":
+                offset = belief.position[:2] - [x, y]
+                inside.append(offset @ np.linalg.solve(belief.covariance[:2, :2], offset) < 5.991)
+    assert len(inside) > 200
+    assert np.mean(inside) >= 0.9
+
+
+def test_after_a_reset_it_knows_nothing(road: tuple[np.ndarray, np.ndarray]) -> None:
+    following, eyes = PlaceFilter(*road), Eyes(*road)
+    drive(following, eyes, along(200, 280))
+    following.reset()
+    belief = following.update([], [], None, 0.0)
+    assert (belief.state, belief.probability, belief.place) == ("lost", 0.0, -1)
+    assert math.isnan(belief.position_sigma)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_tiny_maps_do_not_break_it(count: int) -> None:
+    positions, headings = straight(count)
+    for belief in drive(PlaceFilter(positions, headings), Eyes(positions, headings), along(0, 20)):
+        assert np.isfinite(belief.position).all()
+        assert 0 <= belief.place < count
+
+
+def test_an_empty_map_has_no_answer() -> None:
+    following = PlaceFilter(np.zeros((0, 3)), np.zeros(0), [])
+    assert following.update([], [], None, 0.1).state == "lost"
+
+
+def test_arrays_that_do_not_belong_together_are_refused() -> None:
+    positions, headings = straight(5)
+    with pytest.raises(ValueError, match="4 headings for 5 positions"):
+        PlaceFilter(positions, headings[:4])
+    with pytest.raises(ValueError, match="3 sigmas for 5 places"):
+        PlaceFilter(positions, headings, position_sigmas=np.ones(3))
+    with pytest.raises(ValueError, match="in a map of 5 places"):
+        PlaceFilter(positions, headings, [0, 7])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"localised": 1.0}, {"candidate": 0.99}, {"widest": 0.0}, {"kidnapped": 0.0}, {"speed": -1.0}],
+)
+def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        FilterSettings(**wrong)
