@@ -3,14 +3,16 @@ from __future__ import annotations
 import math
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from selavpr_core.errors import MapError
-from selavpr_core.place_map import ModelInfo, PlaceMap
+from selavpr_core.place_map import ModelInfo, PlaceMap, SegmentInfo, Session, place_map
+from selavpr_core.place_map.segment import Segment
 
-from .maps import LUND, MODEL, places, write_map
+from .maps import LUND, MODEL, drive, places, write_map
 
 COLUMNS = ("positions", "headings", "heading_sigmas", "position_sigmas", "stamps")
 NORTH, SOUTH = places(9, 1), places(5, 2, thumbnails=False)
@@ -135,3 +137,27 @@ def test_a_map_can_be_replaced_while_it_is_open(campus: Path) -> None:
     assert loaded.codes is not None
     assert np.array_equal(loaded.codes[0], NORTH["codes"])
     assert np.array_equal(loaded.gather([8])[0], NORTH["descriptors"][8].astype(np.float16))
+
+
+def test_segments_replaced_while_a_map_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "m"
+    with Session(MODEL, tmp_path / "spool") as session:
+        for place in drive(4):
+            session.append(place)
+        session.save(path, "part", "x", LUND)
+
+        def meanwhile(folder: Path, info: SegmentInfo, *rest: Any) -> Segment:
+            if info.name == "part":
+                session.save(path, "whole", "x", LUND, replaces=["part"])
+            return Segment(folder, info, *rest)
+
+        monkeypatch.setattr(place_map, "Segment", meanwhile)
+        loaded = PlaceMap.load(path)
+    assert [segment.name for segment in loaded.segments] == ["whole"]
+    assert np.array_equal(loaded.positions, places(4)["positions"])
+    # A file that is missing for another reason is still an error.
+    (path / "segments/whole.safetensors").unlink()
+    with pytest.raises(MapError, match="is missing"):
+        PlaceMap.load(path)

@@ -21,6 +21,8 @@ from selavpr_core.place_map.tensor_file import (
     array_blocks,
     digest_of,
     file_blocks,
+    range_blocks,
+    read_range,
     write_tensor_file,
 )
 
@@ -114,6 +116,34 @@ def test_rows_are_read_without_the_rest(tmp_path: Path) -> None:
     file = TensorFile(tmp_path / "x")
     assert np.array_equal(file.read_rows("a", 1, 3), array[1:3])
     assert file.read_rows("a", 2, 2).shape == (0, 3)
+
+
+def test_rows_are_not_read_from_another_file_of_that_name(tmp_path: Path) -> None:
+    array = np.zeros((4, 3))
+    write(tmp_path / "x", {"a": array})
+    file = TensorFile(tmp_path / "x")
+    mapped = file.map()["a"]
+    write(tmp_path / "new", {"a": array + 1})
+    (tmp_path / "new").replace(tmp_path / "x")
+    with pytest.raises(FileNotFoundError):
+        file.read_rows("a", 0, 1)
+    (tmp_path / "x").unlink()
+    with pytest.raises(FileNotFoundError):
+        file.read_rows("a", 0, 1)
+    assert np.array_equal(mapped, array)
+
+
+def test_a_range_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(bytes(range(200)) * 20_000)  # several blocks
+    with (tmp_path / "x").open("rb") as file:
+        for start, stop in ((0, 4_000_000), (7, 7), (199, 2_500_001), (3_999_999, 4_000_005)):
+            blocks = b"".join(bytes(block) for block in range_blocks(file.fileno(), start, stop))
+            assert blocks == (bytes(range(200)) * 20_000)[start:stop]
+        rows = np.empty((2, 3), np.uint8)
+        read_range(file.fileno(), rows, 1)
+        assert rows.tolist() == [[1, 2, 3], [4, 5, 6]]
+        with pytest.raises(EOFError, match="5 bytes are missing"):
+            read_range(file.fileno(), rows, 3_999_999)
 
 
 def test_writing_needs_no_memory_for_the_data(tmp_path: Path) -> None:

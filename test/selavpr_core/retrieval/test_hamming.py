@@ -78,3 +78,35 @@ def test_the_codes_are_copied() -> None:
     index = HammingIndex([codes], 8)
     codes[:] = 255
     assert found(index, np.zeros(8, np.uint8), 1) == [(0, 0)]
+
+
+@given(searches())
+def test_codes_may_come_later(search) -> None:
+    parts, query, count = search
+    index = HammingIndex(parts[:1], len(query))
+    for number, part in enumerate(parts[1:], 2):
+        index.append(part)
+        codes = np.concatenate(parts[:number])
+        assert len(index) == len(codes)
+        assert found(index, query, count) == oracle(query, codes, count)
+
+
+@pytest.mark.parametrize(
+    "codes", [np.zeros((2, 7), np.uint8), np.zeros((2, 8), np.int8), np.zeros(8, np.uint8)]
+)
+def test_codes_that_do_not_fit_are_not_appended(codes: np.ndarray) -> None:
+    index = HammingIndex([], 8)
+    with pytest.raises(ValueError, match=r"not \[n, 8\]"):
+        index.append(codes)
+    assert len(index) == 0
+
+
+def test_appended_codes_are_copied_in_any_order_of_memory() -> None:
+    codes = np.random.default_rng(0).integers(0, 256, (6, 8), dtype=np.uint8)
+    index = HammingIndex([], 8)
+    fortran = np.asfortranarray(codes)
+    index.append(fortran)
+    index.append(fortran[::2])
+    query = codes[2].copy()
+    fortran[:] = 0
+    assert found(index, query, 2) == [(2, 0), (7, 0)]

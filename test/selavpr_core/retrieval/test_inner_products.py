@@ -81,3 +81,21 @@ def test_no_descriptors_at_all() -> None:
         products = InnerProducts(parts, 8)
         places, got = products.most_similar(np.ones(8, np.float32), 5)
         assert len(places) == len(got) == len(products.of(np.ones(8, np.float32), places)) == 0
+
+
+def test_descriptors_may_come_later() -> None:
+    rng = np.random.default_rng(0)
+    rows, query = unit(rng, 20, 16).astype(np.float16), unit(rng, 16)
+    whole = InnerProducts([rows], 16)
+    products = InnerProducts([], 16)
+    room = np.full((9, 16), np.nan, np.float16)  # what is not there yet must not be read
+    for parts, count in (
+        ([], 0), ([rows[:4]], 4), ([rows[4:5], rows[5:11]], 11), ([room], 12), ([], 18), ([], 20),
+    ):  # fmt: skip
+        room[: max(0, count - 11)] = rows[11:count]
+        products.extend(parts, count)
+        places = np.arange(count)[::-1].copy()
+        assert np.array_equal(products.of(query, places), whole.of(query, places))
+        numbers, best = products.most_similar(query, 5)
+        assert np.array_equal(best, np.sort(whole.of(query, places))[::-1][:5])
+        assert np.array_equal(whole.of(query, numbers), best)
