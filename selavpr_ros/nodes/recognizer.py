@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from selavpr_core.errors import MapError, SelaVPRError, WeightsError
+from selavpr_ros.nodes.model import check_same_model, load_map, load_model
 from selavpr_ros.nodes.parameters import Settings
 from selavpr_ros.nodes.pose_estimate import PoseEstimate, estimate_pose
+from selavpr_ros.nodes.thresholds import Thresholds, thresholds_in_force
 
 if TYPE_CHECKING:  # importing torch takes seconds: only a node that is configured pays for it
     from selavpr_core.describer import Describer
@@ -66,27 +65,10 @@ class Recognizer:
             DeviceError: this machine cannot serve the device or the precision.
             SelaVPRError: a library that the model needs is not installed.
         """
-        try:
-            from selavpr_core.describer import load_describer
-            from selavpr_core.retrieval import Localizer
-        except ImportError as error:
-            raise SelaVPRError(
-                f"the model's libraries cannot be imported ({error}): install torch, timm, "
-                "faiss-cpu and safetensors for the Python that runs the node"
-            ) from error
+        place_map = load_map(settings.map)
+        describer = load_model(settings, place_map)
+        from selavpr_core.retrieval import Localizer
 
-        place_map = _load_map(settings.map)
-        # One frame at a time: room for more would only take memory.
-        weights = settings.weights or place_map.model.source
-        try:
-            describer = load_describer(weights, settings.device, settings.precision, batch_size=1)
-        except WeightsError as error:
-            if settings.weights:
-                raise
-            raise type(error)(
-                f"{error} (the map was made with {weights}: set the parameter weights)"
-            ) from None
-        _check_same_model(place_map, describer)
         mode: Mode = settings.mode  # type: ignore[assignment]  # one of its choices
         localizer = Localizer(place_map, mode, settings.candidates)
         recognizer = cls(describer, place_map, localizer)
@@ -101,10 +83,20 @@ class Recognizer:
         """
         from selavpr_core.retrieval import Localizer
 
-        place_map = _load_map(map_path)
-        _check_same_model(place_map, self.describer)
+        place_map = load_map(map_path)
+        check_same_model(place_map, self.describer)
         localizer = Localizer(place_map, self.localizer.mode, self.localizer.candidates)
         return replace(self, place_map=place_map, localizer=localizer)
+
+    def thresholds(self, settings: Settings) -> Thresholds:
+        """The thresholds that are in force with this map."""
+        return thresholds_in_force(
+            settings.similarity_threshold,
+            settings.margin_threshold,
+            self.place_map.calibration,
+            self.localizer.mode,
+            len(self.place_map),
+        )
 
     def recognize(self, rgb: NDArray[np.uint8]) -> Recognition:
         """Find an image, `[H, W, 3]` uint8 RGB, in the map."""
@@ -138,40 +130,3 @@ class Recognizer:
         }
         lead = margin(matches, place_map.positions)
         return Recognition(matches, positions, headings, lead, estimate, durations)
-
-
-def describer_facts(describer: Describer) -> dict[str, str]:
-    """What describes the images, in the words of the log and of diagnostics."""
-    trained = "" if describer.pretrained else " (untrained)"
-    return {
-        "weights in use": f"{describer.source}, preset {describer.preset}{trained}",
-        "fingerprint": describer.fingerprint,
-        "runs on": f"{describer.device}, {describer.precision}",
-    }
-
-
-def _load_map(map_path: str) -> PlaceMap:
-    """Open a map that holds at least one place."""
-    from selavpr_core.place_map import PlaceMap
-
-    if not map_path:
-        raise MapError(
-            "no map is given: set the parameter map to the folder that `selavpr build-map` wrote"
-        )
-    # Path.expanduser raises RuntimeError for an unknown user's home.
-    place_map = PlaceMap.load(Path(os.path.expanduser(map_path)))
-    if not len(place_map):
-        raise MapError(f"{map_path} has no places: add a bag with `selavpr build-map`")
-    return place_map
-
-
-def _check_same_model(place_map: PlaceMap, describer: Describer) -> None:
-    """Raise MapError where queries would be described in another way than the map's places."""
-    if place_map.model.fingerprint == describer.fingerprint:
-        return
-    raise MapError(
-        f"map made with other weights: {place_map.path} with {place_map.model.source} "
-        f"({place_map.model.short_fingerprint}), loaded are {describer.source} "
-        f"({describer.fingerprint[:12]}); set the parameter weights to those of the map, or build "
-        "the map again"
-    )
