@@ -34,6 +34,7 @@ PARAMETERS = {
     "device": str,
     "precision": str,
     "image_transport": str,
+    "filter": str,
     "publish_tf": bool,
 }
 
@@ -119,7 +120,13 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(
             "odom",
             default_value="odom",
-            description="Topic of the odometry; used with publish_tf.",
+            description="Topic of the odometry; used with the filter and with publish_tf.",
+        ),
+        DeclareLaunchArgument(
+            "filter",
+            default_value="",
+            choices=["", "none", "sequence"],
+            description="sequence joins images with odometry. Empty: the parameter file's.",
         ),
         DeclareLaunchArgument(
             "publish_tf",

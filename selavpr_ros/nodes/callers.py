@@ -1,4 +1,4 @@
-"""Callers of a service who wait for the result of a frame that has not come yet."""
+"""Callers of a service who wait for the result of frames that have not come yet."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ class Answer(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class _Caller:
     after: int
     since: float
     future: Future
+    meanwhile: Answer | None = None
 
 
 class Callers:
@@ -41,17 +42,28 @@ class Callers:
         """Tell those who waited for the frame of this number."""
         self._tell([caller for caller in self._waiting if number > caller.after], answer)
 
+    def note(self, number: int, answer: Answer) -> None:
+        """Keep what those who wait are told if nothing better comes until they are given up."""
+        for caller in self._waiting:
+            if number > caller.after:
+                caller.meanwhile = answer
+
     def answer_all(self, answer: Answer) -> None:
         """Tell everybody."""
         self._tell(self._waiting, answer)
 
     def give_up(self, newest: int, before: float, answer: Answer) -> None:
-        """Tell those who wait since `before` while no frame came for them.
+        """Tell those who wait since `before`: what was noted for them, else this.
 
-        newest: number of the newest frame that is in work or will be; the result of one that has
-        come for a caller will come too.
+        newest: number of the newest frame that is in work or will be. Where nothing was noted, the
+        result of one that has come for a caller will come too, and the caller waits for it.
         """
-        self._tell([c for c in self._waiting if c.since <= before and newest <= c.after], answer)
+        late = [caller for caller in self._waiting if caller.since <= before]
+        for caller in late:
+            if caller.meanwhile is not None:
+                self._tell([caller], caller.meanwhile)
+            elif newest <= caller.after:
+                self._tell([caller], answer)
 
     def _tell(self, callers: list[_Caller], answer: Answer) -> None:
         self._waiting = [caller for caller in self._waiting if caller not in callers]

@@ -11,6 +11,7 @@ import threading
 import time
 import traceback
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,16 +26,19 @@ from selavpr_ros.images import to_rgb
 from selavpr_ros.nodes import messages
 from selavpr_ros.nodes.callers import Answer, Callers
 from selavpr_ros.nodes.camera_node import ODOMETRY_QOS, CameraNode
+from selavpr_ros.nodes.follower import Follower
 from selavpr_ros.nodes.frame_monitor import Status
 from selavpr_ros.nodes.mailbox import Frame
+from selavpr_ros.nodes.model import describer_facts
 from selavpr_ros.nodes.monitor import Monitor
 from selavpr_ros.nodes.odometry import OdomCorrection, PlanarPose
-from selavpr_ros.nodes.outcome import Failed, Localized, NotInMap, Outcome, Undecodable
+from selavpr_ros.nodes.outcome import Failed, Judged, Localized, Outcome, Undecodable, Unsettled
 from selavpr_ros.nodes.outputs import Outputs
 from selavpr_ros.nodes.parameters import Settings
-from selavpr_ros.nodes.recognizer import Recognizer, describer_facts
+from selavpr_ros.nodes.recognizer import Recognition, Recognizer
 from selavpr_ros.nodes.timing import describe_seconds
 from selavpr_ros.nodes.transforms import transform_broadcaster
+from selavpr_ros.nodes.verdict import verdict_by_filter, verdict_by_image
 
 OLDEST_IMAGE = 60.0  # s; an older stamp was taken by another clock
 
@@ -53,13 +57,15 @@ class LocalizationNode(CameraNode[Settings]):
     """Localizes camera images in a place map (topics, services and parameters: docs/node.md).
 
     The worker's thread localizes and publishes. What it shares with the executor's is, beyond that
-    of a CameraNode, `_results`, and `_recognizer`, which is replaced between two frames.
+    of a CameraNode, `_results`, the odometry, and `_recognizer` and `_follower`, which are replaced
+    between two frames.
     """
 
     _monitor: Monitor
 
     def __init__(self) -> None:
         self._recognizer: Recognizer | None = None
+        self._follower: Follower | None = None  # with the filter
         self._outputs: Outputs | None = None
         self._between_frames = threading.Lock()
         self._results: deque[_Result] = deque()
@@ -87,6 +93,7 @@ class LocalizationNode(CameraNode[Settings]):
             self._broadcaster = transform_broadcaster(self)
         self.get_logger().info(f"loading map {settings.map!r} and its model")
         self._recognizer = Recognizer.load(settings)
+        self._follower = self._follower_in(self._recognizer)
         self._outputs = Outputs(self)
 
     def _begin(self) -> None:
@@ -94,8 +101,10 @@ class LocalizationNode(CameraNode[Settings]):
         outputs, recognizer = self._loaded()
         self._correction.reset()
         self._forgotten = 0
+        if self._follower is not None:
+            self._follower.begin()
         outputs.publish_map(recognizer.place_map, self._settings)
-        if self._settings.publish_tf:
+        if self._needs_odometry:
             self._odometry_subscription = self.create_subscription(
                 Odometry, "odom", self._on_odometry, ODOMETRY_QOS
             )
@@ -113,7 +122,7 @@ class LocalizationNode(CameraNode[Settings]):
         """Let go of model, map and publishers."""
         if self._outputs is not None:
             self._outputs.destroy()
-        self._outputs = self._recognizer = None
+        self._outputs = self._recognizer = self._follower = None
         super()._free()
 
     def _loaded(self) -> tuple[Outputs, Recognizer]:
@@ -121,6 +130,14 @@ class LocalizationNode(CameraNode[Settings]):
         assert self._outputs is not None
         assert self._recognizer is not None
         return self._outputs, self._recognizer
+
+    def _follower_in(self, recognizer: Recognizer) -> Follower | None:
+        """What follows the robot through a map; None without the filter."""
+        return Follower(recognizer.place_map) if self._settings.filter == "sequence" else None
+
+    @property
+    def _needs_odometry(self) -> bool:
+        return self._settings.publish_tf or self._settings.filter == "sequence"
 
     def _facts(self) -> dict[str, str]:
         if self._recognizer is None:
@@ -131,7 +148,14 @@ class LocalizationNode(CameraNode[Settings]):
             "places": f"{len(place_map)}, in {len(place_map.segments)} segments",
             **describer_facts(describer),
         }
-        if self._settings.publish_tf:
+        if self._settings.filter == "none":
+            thresholds = self._recognizer.thresholds(self._settings)
+            facts |= thresholds.facts()
+            if thresholds.problem is not None:
+                facts["calibration"] = thresholds.problem
+        else:
+            facts["filter"] = f"{self._settings.filter}, in the place of thresholds"
+        if self._needs_odometry:
             facts["odometry topic"] = self.resolve_topic_name("odom")
         return facts
 
@@ -149,8 +173,11 @@ class LocalizationNode(CameraNode[Settings]):
             if result.in_map is not None and result.number > self._forgotten:
                 self._correction.add_pose(result.stamp, result.in_map)
                 self._broadcast()
-            found = isinstance(result.outcome, Localized)
-            self._callers.answer(result.number, Answer(found, str(result.outcome)))
+            answer = Answer(isinstance(result.outcome, Localized), str(result.outcome))
+            if isinstance(result.outcome, Unsettled):
+                self._callers.note(result.number, answer)  # the next images will tell
+            else:
+                self._callers.answer(result.number, answer)
         super()._on_news()
 
     # Images, in the worker's thread
@@ -175,16 +202,12 @@ class LocalizationNode(CameraNode[Settings]):
         recognition = recognizer.recognize(rgb)
         durations |= recognition.durations
 
-        outcome: Localized | NotInMap
-        similarity, place_map = recognition.similarity, recognizer.place_map
-        if similarity >= settings.similarity_threshold:
-            place = recognition.matches[0].place
-            segment = place_map.segment_of(place).name
-            outcome = Localized(similarity, place, segment, recognition.estimate)
-        else:
-            outcome = NotInMap(similarity, settings.similarity_threshold)
+        judging = time.perf_counter()
+        outcome = self._judged(frame, recognition, recognizer)
         publishing = time.perf_counter()
-        header = message.header
+        if self._follower is not None:
+            durations["filter"] = publishing - judging
+        header, place_map = message.header, recognizer.place_map
         outputs.publish_frame(header, rgb, recognition, outcome, place_map, settings)
         ended = time.perf_counter()
         durations |= {"publish": ended - publishing, "whole frame": ended - started}
@@ -192,6 +215,21 @@ class LocalizationNode(CameraNode[Settings]):
         if 0.0 <= age < OLDEST_IMAGE:
             durations["image stamp to result"] = age
         self._hand_over(frame, outcome, durations)
+
+    def _judged(
+        self, frame: Frame[Any], recognition: Recognition, recognizer: Recognizer
+    ) -> Judged:
+        """What follows from a frame, by its image alone or by the filter."""
+        place_map = recognizer.place_map
+        if self._follower is None:
+            return verdict_by_image(recognition, recognizer.thresholds(self._settings), place_map)
+        # Of a camera that leaves its stamps empty, the time of arrival at least is known.
+        stamp = messages.stamp_nanoseconds(frame.item.header.stamp) or self._now()
+        odometry = self._correction.odometry.guess_at(stamp)
+        belief = self._follower.follow(
+            frame.number, self._forgotten, stamp, recognition.matches, odometry
+        )
+        return verdict_by_filter(belief, recognition, place_map)
 
     def _failed(self, frame: Frame[Any], reason: str) -> None:
         self._hand_over(frame, Failed(reason), {})
@@ -244,6 +282,7 @@ class LocalizationNode(CameraNode[Settings]):
     def _on_time_jump(self, jump: TimeJump) -> None:
         """Time went back, or another clock took over: what was seen before lies in the future."""
         self._correction.reset()
+        self._forget()
         super()._on_time_jump(jump)
 
     # Services
@@ -256,6 +295,7 @@ class LocalizationNode(CameraNode[Settings]):
         path = self.get_parameter("map").value
         try:
             recognizer = self._recognizer.with_map(path)
+            follower = self._follower_in(recognizer)
         except Exception as error:  # outermost frame: beyond it the error would end the node
             reason = str(error)
             if not isinstance(error, SelaVPRError):
@@ -265,7 +305,7 @@ class LocalizationNode(CameraNode[Settings]):
             self.get_logger().error(response.message)
             return response
         with self._between_frames:
-            self._recognizer = recognizer
+            self._recognizer, self._follower = recognizer, follower
             self._forget()
         if self._state == "active":
             self._outputs.publish_map(recognizer.place_map, self._settings)
@@ -277,7 +317,10 @@ class LocalizationNode(CameraNode[Settings]):
         return response
 
     async def _on_relocalize(self, request: Trigger.Request, response: Trigger.Response) -> Any:
-        """Forget the last result and answer with that of the next image, even while paused."""
+        """Forget the last result and answer with that of the next image, even while paused.
+
+        With the filter, it is the next images that tell, for as long as image_timeout.
+        """
         if self._state != "active":
             response.message = f"the node is {self._state}: activate it first"
             return response
@@ -300,15 +343,27 @@ class LocalizationNode(CameraNode[Settings]):
     # Diagnostics
 
     def _status(self) -> Status:
-        recognizer, problem = self._recognizer, None
-        if self._settings.publish_tf:
-            problem = self._odometry_problem or self._correction.problem
+        recognizer = self._recognizer
         situation = self._situation(
             untrained=recognizer is not None and not recognizer.describer.pretrained,
-            problem=f"no transform: {problem}" if problem else None,
+            problem="; ".join(self._amiss()) or None,
         )
         received, dropped = self._mailbox.received, self._mailbox.dropped
         return self._monitor.status(situation, received, dropped, self._now(), time.monotonic())
+
+    def _amiss(self) -> Iterator[str]:
+        """What is amiss beside the images."""
+        settings = self._settings
+        if settings.publish_tf:
+            problem = self._odometry_problem or self._correction.problem
+            if problem is not None:
+                yield f"no transform: {problem}"
+        elif settings.filter == "sequence" and self._odometry_problem is not None:
+            yield f"the filter goes without odometry: {self._odometry_problem}"
+        if settings.filter == "none" and self._recognizer is not None:
+            problem = self._recognizer.thresholds(settings).problem
+            if problem is not None:
+                yield problem
 
     def _publish_status(self, status: Status | None = None) -> None:
         """Publish diagnostics, and tell those who have waited too long for a frame."""

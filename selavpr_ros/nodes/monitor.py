@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from selavpr_ros.nodes.frame_monitor import FrameMonitor, Level
-from selavpr_ros.nodes.outcome import Failed, Localized, Outcome, Undecodable
+from selavpr_ros.nodes.outcome import (
+    Failed,
+    Localized,
+    Outcome,
+    Undecodable,
+    Unsettled,
+    describe_probability,
+    state_of,
+)
 from selavpr_ros.nodes.timing import Rate
 
 
@@ -58,13 +66,22 @@ class Monitor(FrameMonitor):
             level = Level.ERROR
         else:
             level = Level.OK if isinstance(self._outcome, Localized) else Level.WARN
-        return level, type(self._outcome).__name__, str(self._outcome)
+        kind = type(self._outcome).__name__
+        if isinstance(self._outcome, Unsettled):
+            kind += f" {self._outcome.state}"
+        return level, kind, str(self._outcome)
 
     def _figures(self, seconds: float) -> dict[str, str]:
         values = {
             "frames localised": str(self._localized),
             "pose rate": f"{self._poses(seconds):.2f} Hz",
         }
+        if self._outcome is not None and not isinstance(self._outcome, (Undecodable, Failed)):
+            values["localization state"] = state_of(self._outcome)
+        if isinstance(self._outcome, (Localized, Unsettled)):
+            probability = self._outcome.probability
+            if probability is not None:
+                values["probability"] = describe_probability(probability)
         if isinstance(self._outcome, Localized):
             estimate = self._outcome.estimate
             values |= {

@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile
 from sensor_msgs.msg import Image, NavSatFix, PointCloud2
-from std_msgs.msg import Header
+from std_msgs.msg import Header, String
 from visualization_msgs.msg import MarkerArray
 
 from selavpr_ros.nodes import messages
-from selavpr_ros.nodes.outcome import Localized, NotInMap
+from selavpr_ros.nodes.outcome import Judged, Localized, describe_probability
 from selavpr_ros.nodes.parameters import Settings
 from selavpr_ros.nodes.picture import decode_thumbnail, match_picture
 from selavpr_ros.nodes.recognizer import Recognition
+from selavpr_ros.nodes.state import state_json
 
 if TYPE_CHECKING:  # it imports torch, which only a node that is configured pays for
     from selavpr_core.place_map import PlaceMap
@@ -39,6 +40,7 @@ class Outputs:
         create = node.create_lifecycle_publisher
         self._pose = create(PoseWithCovarianceStamped, "~/pose", RESULT_QOS)
         self._fix = create(NavSatFix, "~/fix", RESULT_QOS)
+        self._state = create(String, "~/state", RESULT_QOS)
         self._candidates = create(PoseArray, "~/candidates", RESULT_QOS)
         self._candidate_cloud = create(PointCloud2, "~/candidate_cloud", RESULT_QOS)
         self._markers = create(MarkerArray, "~/markers", RESULT_QOS)
@@ -50,6 +52,7 @@ class Outputs:
         for publisher in (
             self._pose,
             self._fix,
+            self._state,
             self._candidates,
             self._candidate_cloud,
             self._markers,
@@ -67,7 +70,7 @@ class Outputs:
         header: Header,
         rgb: NDArray[np.uint8],
         recognition: Recognition,
-        outcome: Localized | NotInMap,
+        outcome: Judged,
         place_map: PlaceMap,
         settings: Settings,
     ) -> None:
@@ -77,45 +80,56 @@ class Outputs:
         """
         stamp = header.stamp
         frame, count = settings.map_frame, settings.candidates_published
-        found = isinstance(outcome, Localized)
-        estimate = recognition.estimate
-        if found:
+        estimate = outcome.estimate if isinstance(outcome, Localized) else None
+        if estimate is not None:
             # First of all: others wait for it.
             self._pose.publish(messages.pose_with_covariance(stamp, frame, estimate))
             if place_map.datum is not None:
                 fix = messages.nav_sat_fix(stamp, settings.base_frame, estimate, place_map.datum)
                 self._fix.publish(fix)
+        text = state_json(messages.stamp_nanoseconds(stamp), frame, outcome)
+        self._state.publish(String(data=text))
         self._candidates.publish(messages.candidate_poses(stamp, frame, recognition, count))
         self._candidate_cloud.publish(messages.candidate_cloud(stamp, frame, recognition, count))
         if self._markers.get_subscription_count():
-            text = f"{recognition.similarity:.2f}" if found else str(outcome)
-            self._markers.publish(messages.markers(stamp, frame, recognition, count, found, text))
+            verdict = _sureness(outcome) if isinstance(outcome, Localized) else str(outcome)
+            self._markers.publish(
+                messages.markers(stamp, frame, recognition, count, estimate, verdict)
+            )
         if self._match_image.get_subscription_count():
-            picture = _picture(stamp, rgb, recognition, outcome, place_map, settings)
+            picture = _picture(stamp, rgb, recognition, outcome, place_map)
             self._match_image.publish(messages.rgb_image(header, picture))
+
+
+def _sureness(outcome: Localized) -> str:
+    """How sure a pose is, in a word and a figure."""
+    if outcome.probability is None:
+        return f"similarity {outcome.similarity:.2f}"
+    return f"probability {describe_probability(outcome.probability)}"
 
 
 def _picture(
     stamp: Time,
     rgb: NDArray[np.uint8],
     recognition: Recognition,
-    outcome: Localized | NotInMap,
+    outcome: Judged,
     place_map: PlaceMap,
-    settings: Settings,
 ) -> NDArray[np.uint8]:
-    """The query beside its best match, `[H, W, 3]` uint8 RGB."""
-    found = isinstance(outcome, Localized)
-    best = recognition.matches[0].place
-    verdict = (
-        f"localised: similarity {outcome.similarity:.2f} "
-        f"(threshold {settings.similarity_threshold:.2f})"
-        if found
-        else str(outcome)
-    )
+    """The query beside the place where the robot is, or else its best match.
+
+    Returns `[H, W, 3]` uint8 RGB.
+    """
+    if isinstance(outcome, Localized):
+        place, estimate = outcome.place, outcome.estimate
+        verdict = f"localised: {_sureness(outcome)}"
+    else:
+        place, estimate = recognition.matches[0].place, recognition.estimate
+        verdict = str(outcome)
     captions: tuple[str, str] = (
         f"query, stamp {stamp.sec}.{stamp.nanosec // 1_000_000:03d}",
-        f"place {best} of {place_map.segment_of(best).name}, "
-        f"sigma {recognition.estimate.position_sigma:.1f} m",
+        f"place {place} of {place_map.segment_of(place).name}, "
+        f"sigma {estimate.position_sigma:.1f} m",
     )
-    thumbnail: Any = decode_thumbnail(place_map.thumbnail(best))
+    thumbnail: Any = decode_thumbnail(place_map.thumbnail(place))
+    found = isinstance(outcome, Localized)
     return match_picture(rgb, thumbnail, verdict, found, captions)

@@ -141,7 +141,8 @@ def table_of(settings: type) -> tuple[Parameter, ...]:
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that a misspelled one most likely means; None where none is close.
 
-    A name also resembles its parts: threshold means similarity_threshold.
+    A name also resembles its parts: threshold means similarity_threshold. Of several that are as
+    alike, the first.
     """
 
     def likeness(candidate: str) -> float:
@@ -150,7 +151,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
         part = max(difflib.SequenceMatcher(None, name, p).ratio() for p in parts)
         return max(whole, _PART_WEIGHT * part)
 
-    best = max(sorted(known), key=likeness, default=None)
+    best = max(known, key=likeness, default=None)
     return best if best is not None and likeness(best) >= _ALIKE else None
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from selavpr_ros.nodes.camera_parameters import CameraSettings
 from selavpr_ros.nodes.parameter_table import Change, Parameter, parameter, table_of
+from selavpr_ros.nodes.thresholds import LEFT_TO_THE_MAP
 
 
 @dataclass(frozen=True)
@@ -17,12 +18,27 @@ class Settings(CameraSettings):
         "Directory of the place map to localize in, as written by `selavpr build-map`.",
         Change.ON_LOAD_MAP,
     )
+    filter: str = parameter(
+        "none",
+        "none judges every image by itself, sequence by the images before it, too, and by the "
+        "odometry between them.",
+        choices=("none", "sequence"),
+    )
     similarity_threshold: float = parameter(
-        0.5,
-        "Least similarity of the best match for a pose to be published; below it the answer is "
-        "that the robot is not in the map.",
+        LEFT_TO_THE_MAP,
+        "Least similarity of the best match for a pose to be published, without the filter; below "
+        "it the answer is that the robot is not in the map. Below -1.0: the map's calibration "
+        "decides, or 0.5 where it has none.",
         Change.AT_ONCE,
-        bounds=(-1.0, 1.0),
+        bounds=(LEFT_TO_THE_MAP, 1.0),
+    )
+    margin_threshold: float = parameter(
+        LEFT_TO_THE_MAP,
+        "Least similarity by which the best match must exceed that of every candidate more than "
+        "25 m from it, without the filter. Below -1.0: the map's calibration decides, or 0.0 where "
+        "it has none.",
+        Change.AT_ONCE,
+        bounds=(LEFT_TO_THE_MAP, 2.0),
     )
     candidates_published: int = parameter(
         10,

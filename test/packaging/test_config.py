@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from selavpr_ros.nodes.outcome import NotInMap
 from selavpr_ros.nodes.parameters import PARAMETERS
+from selavpr_ros.nodes.state import state_json
 from test.packaging.project import calls
 
 
@@ -57,8 +60,8 @@ def test_rviz_shows_topics_that_the_node_publishes(project: Path) -> None:
             name = display["Topic"]["Value"].replace("localization_node/", "~/")
             shown[name] = display
             assert topics[name] == shows[display["Class"].split("/")[1]]
-    # The fix has no display of its own in RViz.
-    assert set(shown) == set(topics) - {"~/fix"}
+    # Fixes and texts have no display of their own in RViz.
+    assert set(shown) == set(topics) - {"~/fix", "~/state"}
     assert shown["~/map_places"]["Topic"]["Durability Policy"] == "Transient Local"
     assert view["Visualization Manager"]["Global Options"]["Fixed Frame"] == "map"
 
@@ -89,6 +92,12 @@ def test_the_documented_topics_are_the_published_ones(document: str, project: Pa
     topics = published_topics(project) | {"/diagnostics": "DiagnosticArray"}
     del documented["/tf"]
     assert documented == topics
+
+
+def test_the_documented_entries_of_the_state_are_the_published_ones(document: str) -> None:
+    names = ", ".join(row[0] for row in rows(document, "The state"))
+    published = json.loads(state_json(0, "map", NotInMap(0.4, 0.5)))
+    assert names.replace("`", "").split(", ") == list(published)
 
 
 def test_the_documented_services_are_the_node_s(document: str, project: Path) -> None:

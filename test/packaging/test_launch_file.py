@@ -11,6 +11,7 @@ from test.packaging.project import calls, console_scripts, keyword
 ARGUMENTS = {
     *("map", "image", "image_transport", "weights", "device", "precision", "params_file"),
     *("namespace", "use_sim_time", "log_level", "autostart", "rviz", "odom", "publish_tf"),
+    "filter",
 }
 TABLE = {parameter.name: parameter for parameter in PARAMETERS}
 

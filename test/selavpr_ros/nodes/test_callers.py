@@ -54,6 +54,23 @@ def test_nobody_waits_for_a_camera_that_is_silent() -> None:
     assert told(waiting) == lost
 
 
+def test_what_was_noted_meanwhile_is_told_when_waiting_took_too_long() -> None:
+    callers = Callers()
+    waiting, later = begin(callers.wait(3, 10.0)), begin(callers.wait(4, 12.0))
+    candidate, surer = Answer(False, "candidate"), Answer(False, "candidate, but surer")
+    callers.note(3, FOUND)  # a frame from before they came
+    callers.note(4, candidate)
+    callers.note(5, surer)
+    callers.give_up(6, 9.9, Answer(False, "no image"))
+    assert (told(waiting), told(later)) == (None, None)
+    # A frame is in work, but the time is over.
+    callers.give_up(6, 10.0, Answer(False, "no image"))
+    assert (told(waiting), told(later)) == (surer, None)
+    # Whoever is localised before that hears of it at once.
+    callers.answer(6, FOUND)
+    assert told(later) == FOUND
+
+
 def test_all_are_told_at_the_end() -> None:
     callers = Callers()
     waiting = [begin(callers.wait(number, 0.0)) for number in range(3)]

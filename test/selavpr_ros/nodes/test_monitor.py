@@ -7,7 +7,7 @@ import pytest
 
 from selavpr_ros.nodes.frame_monitor import Level, Situation, Status
 from selavpr_ros.nodes.monitor import Monitor
-from selavpr_ros.nodes.outcome import Failed, Localized, NotInMap, Undecodable
+from selavpr_ros.nodes.outcome import Failed, Localized, NotInMap, Undecodable, Unsettled
 from selavpr_ros.nodes.pose_estimate import PoseEstimate
 
 SECOND = 1_000_000_000
@@ -62,6 +62,28 @@ def test_below_the_threshold_is_an_answer(monitor: Monitor) -> None:
     assert seen.message == "not localised: below threshold (0.42 < 0.50)"
     assert seen.values["pose rate"] == "0.00 Hz"
     assert "similarity" not in seen.values
+
+
+def test_the_filter_s_state_and_probability(monitor: Monitor) -> None:
+    candidate = Unsettled("candidate", 0.8, 12, "lund", FOUND.estimate, 0.71)
+    monitor.processed(1, candidate, {"filter": 0.001}, 1.0)
+    seen = status(monitor)
+    assert (seen.level, seen.message) == (Level.WARN, str(candidate))
+    assert seen.values["localization state"] == "candidate"
+    assert seen.values["probability"] == "0.71"
+    assert seen.values["frames localised"] == "0"
+    # Candidate or lost is more than a difference of figures.
+    monitor.processed(2, replace(candidate, state="lost"), {}, 1.0)
+    assert status(monitor).kind != seen.kind
+    monitor.processed(3, replace(FOUND, probability=0.998), {}, 1.0)
+    seen = status(monitor)
+    assert seen.level is Level.OK
+    assert (seen.values["localization state"], seen.values["probability"]) == ("localised", "0.998")
+    # Without the filter there is a state, too.
+    monitor.processed(4, NotInMap(0.42, 0.5), {}, 1.0)
+    seen = status(monitor)
+    assert seen.values["localization state"] == "lost"
+    assert "probability" not in seen.values
 
 
 def test_undecodable_images_are_counted_and_named(monitor: Monitor) -> None:

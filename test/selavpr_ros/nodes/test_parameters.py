@@ -57,7 +57,8 @@ def test_wrong_types_say_what_to_write() -> None:
     ("name", "value"),
     [
         ("similarity_threshold", 1.01),
-        ("similarity_threshold", -1.01),
+        ("similarity_threshold", -2.01),
+        ("margin_threshold", 2.01),
         ("candidates", 0),
         ("image_timeout", 0.0),
     ],
