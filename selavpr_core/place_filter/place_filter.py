@@ -26,6 +26,7 @@ POWER = 3  # of the excesses, so that the best candidates tell whether images sh
 NOVELTY = 0.5  # change of the candidates that makes a look independent of the one before
 MATCH_SHARE = 0.5  # of a place's reach: one sigma of the position that a match which is right gives
 MATCH_YAW_SIGMA = math.radians(10.0)  # of the heading of a match that is right
+GAP_SHARE = 0.2  # of half the gap between places, by which poses between them may stay off
 TILT_SIGMA = 0.1  # rad; roll and pitch are not observed
 UNKNOWN_YAW_VARIANCE = math.pi**2
 
@@ -197,8 +198,8 @@ class PlaceFilter:
         raised = np.maximum(gains, 0.0)
         lifted = np.bincount(numbers, raised, count)
         some = lifted > 0.0
-        level = np.bincount(numbers, raised * map_places.positions[near, 2], count)
-        level[some] /= lifted[some]
+        sums = np.bincount(numbers, raised * map_places.positions[near, 2], count)
+        level = sums / np.where(some, lifted, 1.0)
         certainty = np.where(some, lifted / evidence.clip(1e-12), 0.0).clip(0.0, 1.0)
         gain = share * certainty * hypotheses.height_variances
         gain /= hypotheses.height_variances + reach**2 + 1e-6
@@ -337,7 +338,7 @@ class PlaceFilter:
         """
         hypotheses, map_places = self._hypotheses, self.places
         common = (
-            (0.2 * map_places.halves[place]) ** 2
+            (GAP_SHARE * map_places.halves[place]) ** 2
             + map_places.sigmas[place] ** 2
             + self.settings.beside**2
         )

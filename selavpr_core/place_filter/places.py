@@ -24,11 +24,11 @@ class Places:
     """Where places are, how they look, and how large the area is that each stands for.
 
     Attributes, N places: positions `[N, 3]` metres; yaws `[N]` radians, where unknown the direction
-    of the track or 0; yaw_sigmas `[N]`, of these; looks `[N]` bool, whether the heading is known;
+    of the track or 0; yaw_sigmas `[N]` of these; looks `[N]` bool, whether the heading is known;
     reaches `[N]` metres, one sigma of the area in which the place is seen; halves `[N]` metres,
-    half the gap to the next place of the drive; sigmas `[N]` metres, of the positions; shares `[N]`: one
-    over the number of places that show the same, so that they sum up to the number of
-    distinct ones, `distinct`.
+    half the gap to the next place of the drive; sigmas `[N]` metres, of the positions; shares
+    `[N]`, one over the number of places that show the same: they sum up to the number of distinct
+    places, `distinct`.
     """
 
     def __init__(

@@ -24,7 +24,7 @@ class FilterSettings:
     speed: float = 5.0
     fastest: float = 60.0
     kidnapped: float = 1e-3
-    beside: float = 0.5
+    beside: float = 0.7
 
     def __post_init__(self) -> None:
         if not 0.0 < self.candidate <= self.localised < 1.0:

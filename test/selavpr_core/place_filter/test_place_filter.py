@@ -141,7 +141,7 @@ def test_places_without_headings_will_do(road: tuple[np.ndarray, np.ndarray]) ->
 
 def test_drives_that_overlap_count_once() -> None:
     positions, headings = straight(200)
-    twice = np.concatenate([positions, positions + [0.5, 0.5, 0]])
+    twice = np.concatenate([positions, positions + np.array([0.5, 0.5, 0.0])])
     both = np.concatenate([headings, headings])
     following = PlaceFilter(twice, both, [0, 200])
     assert following.places.distinct == pytest.approx(
@@ -155,7 +155,7 @@ def test_drives_that_overlap_count_once() -> None:
 
 def test_opposite_lanes_are_different_places() -> None:
     positions, headings = straight(150)
-    both = np.concatenate([positions, positions[::-1] + [0, 3.0, 0]])
+    both = np.concatenate([positions, positions[::-1] + np.array([0.0, 3.0, 0.0])])
     yaws = np.concatenate([headings, headings + math.pi])
     alone = PlaceFilter(positions, headings).places.distinct
     assert PlaceFilter(both, yaws, [0, 150]).places.distinct == pytest.approx(2 * alone, rel=0.05)
@@ -165,15 +165,15 @@ def test_the_true_position_lies_within_the_region_as_often_as_stated() -> None:
     # Drives beside the track by what the settings say, on average.
     inside = []
     positions, headings = straight(200)
-    for seed in range(6):
-        beside = np.random.default_rng(seed).normal(0.0, 0.5)
+    for seed in range(4):
+        beside = np.random.default_rng(seed).normal(0.0, 0.7)
         poses = [(x, beside, 0.0) for x, _, _ in along(150, 270, 2.5)]
         beliefs = drive(PlaceFilter(positions, headings), Eyes(positions, headings, seed), poses)
         for belief, (x, y, _) in zip(beliefs, poses, strict=True):
             if belief.state == "localised":
                 offset = belief.position[:2] - [x, y]
                 inside.append(offset @ np.linalg.solve(belief.covariance[:2, :2], offset) < 5.991)
-    assert len(inside) > 200
+    assert len(inside) > 120
     assert np.mean(inside) >= 0.9
 
 

@@ -1,0 +1,110 @@
+"""The rendered drives, described once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.localization.replay import Drive, Look, Place
+from benchmarks.localization.simulation import drifting
+from benchmarks.localization.town import SESSIONS, build_town, frames_of, pictures
+from selavpr_core.describer import load_describer
+from selavpr_ros.progress import progress_bar
+from training.errors import EvaluationError
+
+MAP = ("map first", "map second")
+QUERIES = ("again", "away and back", "other way")
+MAP_STRIDE = 2  # every second picture of these drives becomes a place
+MAP_SIGMA = 0.5  # m, of the map's positions
+LISTED = 100
+
+Columns = Mapping[str, NDArray[np.float64]]
+
+
+class Rendered(NamedTuple):
+    """The map, the drives to it, and the descriptors of both."""
+
+    place: Place
+    drives: dict[str, Drive]
+    map_descriptors: NDArray[np.float32]
+    descriptors: dict[str, NDArray[np.float32]]
+
+    def look(self, name: str) -> Callable[[int], Look]:
+        """Retrieval for the frames of a drive."""
+        queries = self.descriptors[name]
+
+        def one(frame: int) -> Look:
+            similarities = (self.map_descriptors @ queries[frame]).astype(np.float64)
+            listed = np.argsort(-similarities, kind="stable")[:LISTED]
+            return listed, similarities[listed]
+
+        return one
+
+
+def load_rendered(weights: str, seed: int, keep: Path | None) -> Rendered:
+    """Render and describe, or take the descriptions from the folder `keep`."""
+    describer = load_describer(weights, "cpu", "fp32")
+    kept = None if keep is None else keep / f"town{seed}-{describer.fingerprint[:12]}.npz"
+    if kept is not None and kept.is_file():
+        with np.load(kept) as file:
+            return _arranged(dict(file), seed)
+    world = build_town(seed)
+    columns: dict[str, NDArray[np.float64]] = {}
+    drives = [frames_of(world, name, seed) for name in SESSIONS]
+    total = sum(len(frames.stamps) for frames in drives)
+    with progress_bar("rendering and describing", total, "pictures") as bar:
+        for frames in drives:
+            described = []
+            for picture in pictures(world, frames, seed):
+                _, descriptors = describer(picture)
+                if descriptors is None:
+                    raise EvaluationError(f"{weights} has no float branch: give other --weights")
+                described.append(descriptors[0])
+                bar.update()
+            columns[f"{frames.name}/desc"] = np.array(described)
+            columns[f"{frames.name}/pos"] = frames.positions
+            columns[f"{frames.name}/head"] = frames.headings
+            columns[f"{frames.name}/stamps"] = frames.stamps.astype(np.float64)
+    if kept is not None:
+        _keep(kept, columns)
+    return _arranged(columns, seed)
+
+
+def _keep(kept: Path, columns: Columns) -> None:
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = kept.with_suffix(f".{os.getpid()}.npz")
+        np.savez(unfinished, **dict[str, Any](columns))
+        unfinished.replace(kept)
+    except OSError as error:
+        raise EvaluationError(f"{kept} cannot be written: {error.strerror or error}") from error
+
+
+def _arranged(columns: Columns, seed: int) -> Rendered:
+    positions, headings, descriptors, starts = [], [], [], []
+    rng = np.random.default_rng([seed, 5])
+    count = 0
+    for name in MAP:
+        true = columns[f"{name}/pos"][::MAP_STRIDE]
+        # Errors that last for some 20 places, as those of fixes do.
+        white = rng.standard_normal((2, len(true) + 20))
+        smooth = [np.convolve(row, np.full(21, 21**-0.5), "valid") for row in white]
+        error = MAP_SIGMA * np.column_stack([*smooth, np.zeros(len(true))])
+        positions.append(true + error)
+        headings.append(columns[f"{name}/head"][::MAP_STRIDE])
+        descriptors.append(columns[f"{name}/desc"][::MAP_STRIDE])
+        starts.append(count)
+        count += len(true)
+    drives = {}
+    for name in QUERIES:
+        at, yaw = columns[f"{name}/pos"], columns[f"{name}/head"]
+        seconds = columns[f"{name}/stamps"] / 1e9
+        drives[name] = Drive(at, yaw, drifting(at, yaw, seed), seconds)
+    place = Place(np.concatenate(positions), np.concatenate(headings), starts)
+    queries = {name: columns[f"{name}/desc"].astype(np.float32) for name in QUERIES}
+    return Rendered(place, drives, np.concatenate(descriptors).astype(np.float32), queries)

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from benchmarks.localization.replay import (
+    Answers,
+    Drive,
+    Place,
+    figures,
+    kidnapped,
+    on_map,
+    with_filter,
+    without_filter,
+)
+from benchmarks.localization.simulation import drifting
+from test.selavpr_core.place_filter.roads import Eyes, along, straight
+
+
+def made(start: float, stop: float) -> tuple[Place, Drive, Eyes]:
+    positions, headings = straight(200)
+    poses = np.array(along(start, stop))
+    true = np.column_stack([poses[:, :2], np.zeros(len(poses))])
+    odometry = drifting(true, poses[:, 2], seed=1)
+    drive = Drive(true, poses[:, 2], odometry, 0.5 * np.arange(len(poses)))
+    return Place(positions, headings, [0]), drive, Eyes(positions, headings)
+
+
+def test_figures_are_what_a_loop_counts() -> None:
+    answers = Answers(
+        published=np.array([True, True, True, False, True]),
+        errors=np.array([1.0, 3.0, 100.0, 200.0, 5.0]),
+        distances=np.array([0.5, 7.0, 1.0, 1.0, 5.9]),
+        costs=np.full(5, 0.002),
+    )
+    mapped = np.array([True, True, False, True, True])
+    found = figures(answers, mapped)
+    assert found["frames"] == 5
+    assert found["published"] == 4
+    assert found["localised"] == pytest.approx(3 / 4)
+    assert found["median"] == 4.0
+    assert found["false"] == 1
+    assert found["covered"] == pytest.approx(2 / 3)
+    assert found["milliseconds"] == pytest.approx(2.0)
+
+
+def test_nothing_published_has_no_errors() -> None:
+    nothing = Answers(np.zeros(2, bool), np.full(2, np.nan), np.full(2, np.nan), np.ones(2))
+    found = figures(nothing, np.zeros(2, bool))
+    assert (found["localised"], found["median"], found["covered"]) == (None, None, None)
+    assert found["false"] == 0
+
+
+def test_frames_are_on_the_map_by_position_and_heading() -> None:
+    place = Place(*straight(3), starts=[0])
+    positions = np.array([[3.0, 9.0, 0], [3.0, 11.0, 0], [3.0, 0, 0]])
+    drive = Drive(positions, np.array([0.0, 0.0, math.pi]), None, np.zeros(3))
+    assert on_map(place, drive).tolist() == [True, False, False]
+
+
+def test_the_filter_is_replayed_beside_single_images() -> None:
+    place, drive, eyes = made(100, 200)
+    looks = [eyes.look(x, y) for x, y, _ in drive.positions]
+    single = without_filter(place, drive, looks.__getitem__)
+    filtered = with_filter(place, drive, looks.__getitem__)
+    assert single.published.mean() > 0.9
+    assert filtered.published[20:].all()
+    assert np.median(filtered.errors[20:]) < 3.0
+    assert (filtered.costs > 0).all()
+
+
+def test_a_kidnapping_ends_when_a_right_pose_comes() -> None:
+    place, drive, eyes = made(20, 580)
+    looks = [eyes.look(x, y) for x, y, _ in drive.positions]
+    found = kidnapped(place, drive, looks.__getitem__, leaves=60, arrives=180, most=50)
+    assert found.found_after is not None
+    assert 1 < found.found_after <= 50
+    assert found.false <= found.found_after
+    never = kidnapped(place, drive, looks.__getitem__, leaves=60, arrives=180, most=1)
+    assert never.found_after is None
