@@ -12,15 +12,18 @@ rtabmap_samples  84 frames of an indoor circuit driven twice, in their order, a 
                  without odometry; the last 10 frames are excluded. White in samples_GT.bmp (row the
                  query, column the match) is right.
 toshiki_loop     72 grey frames of a campus loop of 217 m with its odometry. Right is what was taken
-                 within 10 m and 45 degrees by that odometry. The loop closes at its end.
+                 within 25 m and 45 degrees by that odometry. The loop closes at its end.
 alike            a rendered circuit of 480 m driven three times, through streets on which every
                  block has the same houses: each view is there again 80 m on. Light, parked cars and
-                 lane differ from lap to lap; odometry drifts. Right is what was taken within 10 m
+                 lane differ from lap to lap; odometry drifts. Right is what was taken within 25 m
                  and 45 degrees in truth.
 
-Of each set the figures with every verification, with each of them alone, and without any are
-shown. Beside them stands what the similarity of the best match would reach with the best threshold
-for just this set, which nobody knows beforehand: the recall at precision 1.
+25 m are the convention of the field; how far the two ends of the closures lie apart is shown.
+
+Of each set the figures without verification, with each by itself, with all, and with those that are
+on unless somebody turns them off are shown. Beside them stands the recall at precision 1 that a
+threshold could reach which is the best for just this set, and which nobody knows beforehand: one of
+the similarity of the best match, and one of the inliers of geometric verification.
 
 The first two serve testing alone. Whoever chose settings by them would make them worthless.
 """

@@ -156,13 +156,14 @@ def alike(seed: int = SEED, spacing: float = SPACING) -> Recording:
     )
     return Recording(
         name="alike",
-        rule="10 m, 45 degrees",
+        rule="25 m, 45 degrees",
         stamps=frames.stamps.tolist(),
         poses=[PlanarPose(x, y, 0.0, yaw) for x, y, yaw in frames.odometry.tolist()],
         pictures=[_jpeg(picture) for picture in shown],
         right=seen_together(frames.positions, frames.headings),
         settings=LoopClosureSettings(),
-        camera=_camera_model(),
+        camera=camera_model(),
+        positions=frames.positions,
     )
 
 
@@ -171,7 +172,8 @@ def _jpeg(picture: NDArray[np.uint8]) -> bytes:
     return cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), quality)[1].tobytes()
 
 
-def _camera_model() -> CameraModel:
+def camera_model() -> CameraModel:
+    """Return what camera_info would say of the camera."""
     (fx, _, cx), (_, fy, cy), _ = lens().intrinsics.tolist()
     return CameraModel(*SIZE, fx, fy, cx, cy)
 

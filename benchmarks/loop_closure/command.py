@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +13,19 @@ from typing import Any
 from tqdm import tqdm
 
 from benchmarks.loop_closure.alike import alike
-from benchmarks.loop_closure.measuring import VERIFICATIONS, drive, figures, in_hindsight, verified
+from benchmarks.loop_closure.measuring import (
+    SHIPPED,
+    VERIFICATIONS,
+    drive,
+    figures,
+    in_hindsight,
+    verified,
+)
 from benchmarks.loop_closure.real import READERS
 from benchmarks.loop_closure.recording import Recording
 from selavpr_core.describer import Describer, load_describer
 from selavpr_core.place_map import ModelInfo
+from selavpr_ros.loop_closure import Closure
 from training.command import Parser
 from training.errors import EvaluationError
 
@@ -82,8 +91,15 @@ def measure(recording: Recording, describer: Describer) -> dict[str, Any]:
         "rule": recording.rule,
         "frames": len(recording),
         "verifications": found,
-        "similarity_in_hindsight": in_hindsight(recording, best),
+        "similarity_in_hindsight": in_hindsight(recording, best, lambda c: c.similarity),
+        # The last that was measured: what is shipped.
+        "inliers_in_hindsight": in_hindsight(recording, keyframes, _inliers),
     }
+
+
+def _inliers(closure: Closure) -> float:
+    found = closure.verification.get("geometry")
+    return math.nan if found is None else float(found["inliers"])
 
 
 def _table(report: dict[str, Any]) -> str:
@@ -100,15 +116,22 @@ def _table(report: dict[str, Any]) -> str:
                 f"{_percent(found['precision']):>11}{_percent(found['recall']):>8}"
             )
             first = ""
-        every = measured["verifications"]["all"]
-        hindsight = measured["similarity_in_hindsight"]
+        shipped = measured["verifications"][SHIPPED]
+        similarity, inliers = (
+            _percent(measured[f"{score}_in_hindsight"]["recall_at_full_precision"])
+            for score in ("similarity", "inliers")
+        )
         lines += [
-            f"  {measured['frames']} frames, {every['answerable']} queries can be answered; right"
-            f" by {measured['rule']}; recall of similarity in hindsight"
-            f" {_percent(hindsight['recall_at_full_precision'])}",
-            f"  first closure {_pair(every['first'])}, last {_pair(every['last'])}; rejected: "
-            + (", ".join(f"{count} {why}" for why, count in every["rejected"].items()) or "none"),
+            f"  {measured['frames']} frames, {shipped['answerable']} queries can be answered; right"
+            f" by {measured['rule']}",
+            f"  recall at precision 1 in hindsight: {similarity} by similarity alone, {inliers} by"
+            " the inliers of what is shipped",
+            f"  first closure {_pair(shipped['first'])}, last {_pair(shipped['last'])}; rejected: "
+            + (", ".join(f"{count} {why}" for why, count in shipped["rejected"].items()) or "none"),
         ]
+        if shipped["metres"] is not None:
+            median, most = shipped["metres"]
+            lines.append(f"  its ends lie {median:.1f} m apart (median), at most {most:.1f} m")
     lines += [f"left out: {name}, {why}" for name, why in report["left_out"].items()]
     return "\n".join(lines)
 

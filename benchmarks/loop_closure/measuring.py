@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from benchmarks.loop_closure.recording import Recording
 from selavpr_core.describer import Description
 from selavpr_core.evaluation import precision_recall
 from selavpr_core.place_map import ModelInfo, Session
-from selavpr_ros.loop_closure import Keyframe, LoopClosureSettings, LoopDetector
+from selavpr_ros.loop_closure import Closure, Keyframe, LoopClosureSettings, LoopDetector
+
+SHIPPED = "as shipped"
 
 VERIFICATIONS: dict[str, dict[str, bool]] = {
     "none": {},
@@ -23,6 +26,7 @@ VERIFICATIONS: dict[str, dict[str, bool]] = {
     "consistency": {"consistency": True},
     "geometry": {"geometry": True},
     "all": {"plausibility": True, "consistency": True, "geometry": True},
+    SHIPPED: {},
 }
 _NONE = {"plausibility": False, "consistency": False, "geometry": False}
 
@@ -33,8 +37,9 @@ class Figures:
 
     answerable: queries that are compared with a right keyframe. closures: queries that were
     answered; false: those answered wrongly. precision: None without closures. recall: right ones
-    of the answerable. farthest: of closures by number, [query, match]. rejected: candidates by the
-    verification that refused them.
+    of the answerable. false_pairs, first, last: of closures, the frames of query and match.
+    metres: median and largest distance between the two ends, where the truth tells positions.
+    rejected: candidates by the verification that refused them.
     """
 
     answerable: int
@@ -45,6 +50,7 @@ class Figures:
     false_pairs: list[tuple[int, int]]
     first: tuple[int, int] | None
     last: tuple[int, int] | None
+    metres: tuple[float, float] | None
     rejected: dict[str, int]
 
     def to_json(self) -> dict[str, Any]:
@@ -53,7 +59,9 @@ class Figures:
 
 
 def verified(settings: LoopClosureSettings, name: str) -> LoopClosureSettings:
-    """Return the settings with the verifications of this name alone."""
+    """Return the settings with the verifications of this name alone; SHIPPED leaves them."""
+    if name == SHIPPED:
+        return settings
     return replace(settings, **{**_NONE, **VERIFICATIONS[name]})
 
 
@@ -92,8 +100,17 @@ def figures(
         false_pairs=false,
         first=pairs[0] if pairs else None,
         last=pairs[-1] if pairs else None,
+        metres=_apart(recording, pairs),
         rejected=rejected,
     )
+
+
+def _apart(recording: Recording, pairs: Sequence[tuple[int, int]]) -> tuple[float, float] | None:
+    if recording.positions is None or not pairs:
+        return None
+    ends = recording.positions[np.array(pairs), :2]
+    metres = np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1)
+    return round(float(np.median(metres)), 2), round(float(metres.max()), 2)
 
 
 def positives(recording: Recording, keyframes: Iterable[Keyframe]) -> list[NDArray[np.int64]]:
@@ -104,19 +121,20 @@ def positives(recording: Recording, keyframes: Iterable[Keyframe]) -> list[NDArr
     ]
 
 
-def in_hindsight(recording: Recording, best: Sequence[Keyframe]) -> dict[str, float]:
-    """Return the most that the similarity of the best match can do, were its threshold known.
-
-    best: what becomes of the frames without verification and with no threshold at all.
-    """
+def in_hindsight(
+    recording: Recording, keyframes: Sequence[Keyframe], score: Callable[[Closure], float]
+) -> dict[str, float | None]:
+    """Return the most that closures above a threshold of some score can do, were it known."""
+    closures = [keyframe.closure for keyframe in keyframes]
     curve = precision_recall(
-        [-1 if k.closure is None else k.closure.match.number for k in best],
-        [np.nan if k.closure is None else k.closure.similarity for k in best],
-        positives(recording, best),
+        [-1 if closure is None else closure.match.number for closure in closures],
+        [math.nan if closure is None else score(closure) for closure in closures],
+        positives(recording, keyframes),
         count_without_positives=True,
     )
-    return {
-        "recall_at_full_precision": round(curve.recall_at_full_precision, 4),
-        "threshold": round(curve.threshold_at_full_precision, 4),
-        "average_precision": round(curve.area, 4),
+    figures = {
+        "recall_at_full_precision": curve.recall_at_full_precision,
+        "threshold": curve.threshold_at_full_precision,
+        "average_precision": curve.area,
     }
+    return {name: None if math.isnan(value) else round(value, 4) for name, value in figures.items()}

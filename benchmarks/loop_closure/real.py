@@ -73,12 +73,13 @@ def toshiki_loop(data: Path) -> Recording:
     known = np.array([pose or (np.nan,) * 4 for pose in located])
     return Recording(
         name="toshiki_loop",
-        rule="10 m, 45 degrees",
+        rule="25 m, 45 degrees",
         stamps=stamps,
         poses=located,
         pictures=pictures,
         right=seen_together(known[:, :2], known[:, 3]),
         settings=LoopClosureSettings(),
+        positions=known[:, :2],
     )
 
 

@@ -12,7 +12,7 @@ from selavpr_core.describer import Describer, Description
 from selavpr_ros.loop_closure import CameraModel, LoopClosureSettings
 from selavpr_ros.nodes.odometry import PlanarPose
 
-SAME_DISTANCE = 10.0  # metres
+SAME_DISTANCE = 25.0  # metres, by the convention of the field's benchmarks
 SAME_ANGLE = np.radians(45.0)
 
 
@@ -22,7 +22,8 @@ class Recording:
 
     name: of the set. rule: what makes a match a right one. stamps: ns. poses: by odometry, None
     without. pictures: as files, JPEG or PNG. right: [N, N] whether two frames show the same place.
-    settings: how its loops are looked for. camera: where it is known.
+    settings: how its loops are looked for. camera: where it is known. positions: [N, 2 or 3] metres
+    where the truth tells them.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Recording:
     right: NDArray[np.bool_]
     settings: LoopClosureSettings
     camera: CameraModel | None = None
+    positions: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.stamps)

@@ -7,12 +7,12 @@ from collections import deque
 from typing import NamedTuple
 
 from selavpr_ros.loop_closure.candidate import Candidate, Verdict
-from selavpr_ros.loop_closure.drives import Waypoint
+from selavpr_ros.loop_closure.drives import Drive, Waypoint
 from selavpr_ros.loop_closure.settings import LoopClosureSettings
 from selavpr_ros.nodes.odometry import PlanarPose
 
 WITNESSES = 5
-"""Closures that a new one is compared with."""
+"""Closures between the same two drives that a new one is compared with."""
 
 _VIEW_ERROR = math.sin(math.radians(15.0))
 """Of the turn between two frames, told from one closure alone: cameras do not look quite alike."""
@@ -47,7 +47,8 @@ class Plausibility:
 
     def __init__(self, settings: LoopClosureSettings) -> None:
         self._settings = settings
-        self._witnesses: deque[tuple[Waypoint, Waypoint]] = deque(maxlen=WITNESSES)
+        # The last ones by the drives that they join.
+        self._witnesses: dict[tuple[Drive, Drive], deque[tuple[Waypoint, Waypoint]]] = {}
 
     def check_drift(self, query: Waypoint, candidate: Candidate) -> Verdict:
         """Compare the two odometry poses; passes where none are, or of different stretches."""
@@ -62,7 +63,7 @@ class Plausibility:
         match = candidate.waypoint
         direct = self._direct(match, query)
         votes = []
-        for seen, then in self._witnesses:
+        for seen, then in self._witnesses.get((match.drive, query.drive), ()):
             offset = self._through(seen, then, match, query)
             # What is vaguer than drift itself has nothing to say.
             if offset is not None and (direct is None or offset.allowed < direct.allowed):
@@ -72,8 +73,10 @@ class Plausibility:
 
     def remember(self, query: Waypoint, candidate: Candidate) -> None:
         """Make a witness of a closure, or of a candidate that failed by witnesses alone."""
-        if query.pose is not None and candidate.waypoint.pose is not None:
-            self._witnesses.append((candidate.waypoint, query))
+        match = candidate.waypoint
+        if query.pose is not None and match.pose is not None:
+            joined = self._witnesses.setdefault((match.drive, query.drive), deque(maxlen=WITNESSES))
+            joined.append((match, query))
 
     def _direct(self, match: Waypoint, query: Waypoint) -> Offset | None:
         if match.drive != query.drive or match.pose is None or query.pose is None:
@@ -92,10 +95,8 @@ class Plausibility:
     ) -> Offset | None:
         """Predict the query from a closure of `seen` by `then`, in the frame of the match's drive.
 
-        None where the closure is between other drives, or odometry is missing.
+        None where odometry is missing.
         """
-        if (seen.drive, then.drive) != (match.drive, query.drive):
-            return None
         if match.pose is None or query.pose is None:
             return None
         assert seen.pose is not None  # only such closures are remembered

@@ -41,7 +41,7 @@ class LoopClosureSettings:
     max_gap: float = 10.0
     exclusion_seconds: float = 30.0
     exclusion_metres: float = 20.0
-    similarity_threshold: float = 0.5
+    similarity_threshold: float = 0.2
     max_candidates: int = 5
     plausibility: bool = True
     consistency: bool = True

@@ -110,6 +110,13 @@ def test_old_witnesses_are_forgotten() -> None:
     assert verdict == (True, {"witnesses": WITNESSES, "agreeing": WITNESSES})
 
 
+def test_closures_between_other_drives_push_no_witness_out() -> None:
+    plausibility = closed_after_a_kilometre()
+    for n in range(WITNESSES + 1):
+        plausibility.remember(at(1000 + n, 30 + n), like(at(n, n, drive=MAP)))
+    assert not plausibility.check_witnesses(at(1010, 40), like(at(40, 40))).passed
+
+
 @pytest.mark.parametrize("turn", [0.0, 1.0, math.pi, -2.5])
 def test_one_closure_with_a_map_tells_where_the_next_ones_lie(turn: float) -> None:
     """The map's frame is turned by `turn` and shifted to where the odometry frame's is."""
