@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from selavpr_core.place_map import Calibration, PlaceMap
+from selavpr_ros.cli import calibrate
+from selavpr_ros.cli.main import main
+from selavpr_ros.mapping.builder import build_map
+from test.selavpr_core.calibration.worlds import road, write
+from test.selavpr_ros.cli.conftest import SECOND, START, write_drive
+from test.selavpr_ros.mapping.describing import grey, picture
+
+FRAMES = 220
+NEXT_DAY = START + 86_400 * SECOND
+
+
+def run(*arguments: object) -> int:
+    return main(["calibrate", *map(str, arguments)])
+
+
+@pytest.fixture(scope="session")
+def twice(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A map of a made-up road that was driven along twice."""
+    path = tmp_path_factory.mktemp("calibrate") / "twice"
+    write(path, {"first": road(0, 1200, 6.0), "second": road(2, 1200, 6.0, 1.5)}, noise=0.6)
+    return path
+
+
+@pytest.fixture
+def campus(twice: Path, tmp_path: Path) -> Path:
+    shutil.copytree(twice, tmp_path / "campus")
+    return tmp_path / "campus"
+
+
+@pytest.fixture
+def blurred(tmp_path: Path) -> Path:
+    """A map of a road on which hardly anything can be told apart."""
+    path = tmp_path / "blurred"
+    write(path, {"first": road(0, 800, 8.0), "second": road(2, 800, 8.0, 1.5)}, noise=3.0)
+    return path
+
+
+@pytest.fixture(scope="session")
+def bags(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a bag `monday`, its map `grey`, and the same drive a day later, `tuesday`."""
+    folder = tmp_path_factory.mktemp("bags")
+    monday = write_drive(folder / "monday", seconds=FRAMES)
+    stamps = [NEXT_DAY + t * SECOND for t in range(FRAMES + 1)]
+    write_drive(
+        folder / "tuesday",
+        images=[(stamp, picture(i, 96, 128)) for i, stamp in enumerate(stamps)],
+        fixes=[(s, 55.7 + 4.2 * t / 111_353, 13.2, 40.0, 1.0) for t, s in enumerate(stamps)],
+    )
+    build_map([monday], folder / "grey", grey())
+    return folder
+
+
+@pytest.fixture
+def grey_map(bags: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(calibrate, "describer_for", lambda *_: grey())
+    shutil.copytree(bags / "grey", tmp_path / "grey")
+    return tmp_path / "grey"
+
+
+def test_own_places_give_thresholds_and_a_picture(
+    campus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(campus) == 0
+    text, error = capsys.readouterr()
+    assert error == ""
+    calibration = PlaceMap.load(campus).calibration
+    assert isinstance(calibration, Calibration)
+    assert calibration.precision >= 0.99
+    assert calibration.precision_bound >= 0.97
+    assert calibration.recall > 0.5
+    assert (calibration.mode, calibration.candidates) == ("two-stage", 100)
+    assert calibration.queries == calibration.outside == calibration.places == 400
+    assert f"similarity {calibration.similarity:.4f}, margin {calibration.margin:g}" in text
+    assert "each drive is asked for among the others" in text
+    svg = (campus / "calibration.svg").read_text()
+    assert svg.startswith("<svg ")
+    assert "campus: similarity" in svg
+
+
+def test_as_json_with_choices(
+    campus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = ["--mode", "code", "--candidates", "30", "--precision", "0.9", "--radius", "20"]
+    assert run(campus, *chosen, "--picture", tmp_path / "curve.svg", "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["calibration"] == vars(PlaceMap.load(campus).calibration)
+    assert said["kind"] == "sessions"
+    assert said["reached"] is True
+    assert said["picture"] == str(tmp_path / "curve.svg")
+    kept = said["calibration"]
+    assert (kept["mode"], kept["candidates"]) == ("code", 30)
+    assert (kept["wanted_precision"], kept["radius"]) == (0.9, 20)
+    assert not (campus / "calibration.svg").exists()
+
+
+def test_what_is_not_reached_is_one_line_and_not_stored(
+    blurred: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(blurred) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error.count("\n") == 1
+    assert "a precision of 99 % is not reached" in error
+    assert "nothing was stored" in error
+    assert PlaceMap.load(blurred).calibration is None
+    assert (blurred / "calibration.svg").exists()
+
+
+def test_the_closest_is_stored_if_asked(blurred: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(blurred, "--closest") == 0
+    assert "NOT REACHED: a precision of 99 %" in capsys.readouterr().out
+    calibration = PlaceMap.load(blurred).calibration
+    assert calibration is not None
+    assert calibration.wanted_precision == 0.99
+    assert calibration.precision_bound < 0.97
+
+
+def test_few_queries_are_said_to_be_few(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "short", {"first": road(0, 480, 10.0)}, noise=0.2)
+    assert run(tmp_path / "short") == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "96 queries are too few to show it" in error
+    assert "--queries" in error
+
+
+def test_a_map_too_small_to_be_asked(street: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (street / "campus" / "map.json").read_bytes()
+    assert run(street / "campus") == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "half of its 5 places lie within 100 m" in error
+    assert (street / "campus" / "map.json").read_bytes() == before
+
+
+def test_a_second_drive(grey_map: Path, bags: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(grey_map, "--queries", bags / "tuesday", "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    calibration = said["calibration"]
+    assert said["kind"] == "drive"
+    assert calibration["source"] == f"the drive {bags / 'tuesday'}"
+    assert calibration["precision"] >= 0.99
+    assert calibration["recall"] > 0.95
+    assert calibration["queries"] == calibration["outside"] > 200
+    assert PlaceMap.load(grey_map).calibration == Calibration(**calibration)
+
+
+def test_the_bag_of_the_map_itself_is_no_second_drive(
+    grey_map: Path, bags: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(grey_map, "--queries", bags / "monday") == 2
+    assert f"cannot be asked for a frame of {bags / 'monday'}" in capsys.readouterr().err
+
+
+def test_bags_that_are_of_no_use(
+    grey_map: Path, bags: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(grey_map, "--queries", tmp_path / "none.mcap") == 2
+    assert "no such bag" in capsys.readouterr().err
+    odometry = write_drive(
+        tmp_path / "indoors", fixes=[],
+        odometry=[(NEXT_DAY + t * SECOND, t, 0.0, 0.0) for t in range(5)],
+    )  # fmt: skip
+    assert run(grey_map, "--queries", odometry) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_other_weights_are_refused(
+    campus: Path, bags: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(calibrate, "describer_for", lambda *_: grey())
+    assert run(campus, "--queries", bags / "tuesday") == 2
+    assert "was made with other weights" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--precision", "99"], "is not a share: write 0.99"),
+        (["--precision", "0"], "not above 0"),
+        (["--radius", "-1"], "not a number"),
+    ],
+)
+def test_mistakes_in_the_arguments(
+    campus: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        run(campus, *arguments)
+    assert exit_.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_pictures_that_cannot_be_written(
+    campus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(campus, "--picture", tmp_path / "curve.png") == 2
+    assert "curve.svg" in capsys.readouterr().err
+    assert run(campus, "--picture", tmp_path / "none" / "curve.svg") == 2
+    assert "cannot be written" in capsys.readouterr().err
+    assert PlaceMap.load(campus).calibration is None
+
+
+def test_neither_ros_nor_torch_is_needed_for_own_places(project: Path, campus: Path) -> None:
+    program = (
+        "import sys; from selavpr_ros.cli.main import main; code = main(sys.argv[1:]);"
+        "sys.exit(code or 10 * len({'torch', 'rclpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "calibrate", str(campus)],
+        cwd=project, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
