@@ -16,5 +16,6 @@ def segment_colour(number: int) -> tuple[int, int, int]:
     """Return red, green and blue (0 to 255) of the segment with this number in its map."""
     if number < len(_FIRST):
         return _FIRST[number]
-    red, green, blue = colorsys.hls_to_rgb((number * _GOLDEN) % 1.0, 0.47, 0.62)
+    lightness = 0.38 if number % 2 else 0.6  # hues alone run out
+    red, green, blue = colorsys.hls_to_rgb((number * _GOLDEN) % 1.0, lightness, 0.62)
     return round(255 * red), round(255 * green), round(255 * blue)

@@ -214,14 +214,17 @@
     }
   }
 
+  // As large as the usual step between places allows. (A line longer than BROKEN of those is a gap.)
+  const BROKEN = 8;
+  const markSize = (track, least, most) => Math.max(least, Math.min(most, 0.35 * view.scale * track.longest_step / BROKEN));
+
   const inside = (x, y, margin) => x > -margin && y > -margin && x < width + margin && y < height + margin;
 
   function drawPlaces(context) {
-    const size = Math.max(1.4, Math.min(4.5, view.scale * 0.55));
     const faded = drive ? 0.55 : 1;
     segments.forEach((segment, number) => {
       if (hidden.has(number)) return;
-      const stop = segment.first + segment.count;
+      const stop = segment.first + segment.count, size = markSize(segment, 1.4, 4.5);
       context.strokeStyle = context.fillStyle = segment.colour;
       context.lineWidth = 1;
       context.globalAlpha = 0.4 * faded;
@@ -276,7 +279,7 @@
   }
 
   function drawDrive(context) {
-    const size = Math.max(2.6, Math.min(5, view.scale * 0.9));
+    const size = markSize(drive, 2.6, 5);
     context.strokeStyle = colours.soft;
     context.lineWidth = 1.2;
     context.beginPath();
@@ -484,7 +487,13 @@
     }
     box.hidden = !item || x === null;
     if (box.hidden) return;
-    // Beside the pointer, on the side with more room.
+    const place = () => putBeside(box, x, y);
+    place();
+    for (const image of box.querySelectorAll('img')) image.onload = place;  // only now is it as high
+  }
+
+  // Beside the pointer, where there is room.
+  function putBeside(box, x, y) {
     const w = box.offsetWidth, h = box.offsetHeight;
     const left = x + 18 + w <= width ? x + 18 : x - 18 - w >= 0 ? x - 18 - w : Math.max(4, width - w - 4);
     const top = Math.max(4, Math.min(height - h - 4, y + (left === Math.max(4, width - w - 4) ? 24 : -h / 3)));
