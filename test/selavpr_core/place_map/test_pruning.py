@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selavpr_core.errors import MapError
-from selavpr_core.place_map import MapWriter, ModelInfo, PlaceMap
+from selavpr_core.place_map import Calibration, MapWriter, ModelInfo, PlaceMap
 from selavpr_core.place_map.pruning import PruningSettings, find_stand_ins, prune_map
 from test.selavpr_core.place_map.maps import LUND, MODEL, places, tree, write_map
 
@@ -160,6 +160,21 @@ def test_a_segment_that_others_stand_for_is_gone(tmp_path: Path) -> None:
     assert tree(tmp_path / "new") - {".lock"} == {
         "map.json", "segments/first.safetensors", "thumbnails/first.safetensors",
     }  # fmt: skip
+
+
+def test_the_calibration_is_kept(tmp_path: Path) -> None:
+    found = Calibration(
+        similarity=0.6, margin=0.1, wanted_precision=0.99, precision=1.0, precision_bound=0.99,
+        recall=0.9, queries=400, outside=400, radius=25.0, mode="two-stage", candidates=100,
+        places=30, source="a second drive", created="2026-01-01T00:00:00+00:00",
+    )  # fmt: skip
+    source = write_map(tmp_path / "old", {"a": street(30, 1)})
+    with MapWriter(source, MODEL, LUND) as writer:
+        writer.set_calibration(found)
+    prune_map(source, tmp_path / "new", RULES)
+    new = PlaceMap.load(tmp_path / "new")
+    assert len(new) < found.places
+    assert new.calibration == found
 
 
 def test_thumbnails_that_were_left_behind_are_not_missed(tmp_path: Path) -> None:
