@@ -23,7 +23,8 @@ LEAST = 1e-7  # of all probability; less is forgotten
 BORN = 0.1  # share of "nowhere" that is looked for among the candidates of each independent look
 LEFT = 25.0  # m off the mapped ground after which the map is left
 POWER = 3  # of the excesses, so that the best candidates tell whether images show the same
-NOVELTY = 0.5  # change of the candidates that makes a look independent of the one before
+FOLLOWED = 60.0  # s for which a camera is followed without odometry and without a match
+NOVELTY = 0.5  # change of the candidates (1 - cosine) after which they are compared anew
 MATCH_SHARE = 0.5  # of a place's reach: one sigma of the position that a match which is right gives
 MATCH_YAW_SIGMA = math.radians(10.0)  # of the heading of a match that is right
 GAP_SHARE = 0.2  # of half the gap between places, by which poses between them may stay off
@@ -114,6 +115,9 @@ class PlaceFilter:
         before = hypotheses.means[:, :2].copy()
         if motion is None or not self._plausible(motion, seconds):
             hypotheses.drift(seconds, self.settings.speed)
+            gone = 1.0 - math.exp(-seconds / FOLLOWED)
+            self._nowhere += gone * float(hypotheses.weights.sum())
+            hypotheses.weights = hypotheses.weights * (1.0 - gone)
         else:
             hypotheses.move(motion, seconds, self.settings.speed)
         self._leave(np.linalg.norm(hypotheses.means[:, :2] - before, axis=1))
