@@ -8,10 +8,10 @@ from typing import Literal, get_args
 
 from selavpr_core.errors import MapError
 from selavpr_core.place_map import PlaceMap
-from selavpr_core.storage.durable import publish
 from selavpr_ros.map_export.geojson import geojson_lines
 from selavpr_ros.map_export.kml import kml_lines
 from selavpr_ros.map_export.tum import tum_lines
+from selavpr_ros.whole_file import whole_file
 
 Format = Literal["geojson", "kml", "tum"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -45,19 +45,13 @@ def export_map(
         progress: is called with 1 for each line that was written.
 
     Raises:
-        MapError: an unknown format, one that needs a datum, or a file that cannot be written.
+        MapError: an unknown format, or one that needs a datum.
+        StorageError: the file cannot be written.
     """
     if kind not in FORMATS:
         raise MapError(f"there is no format {kind!r}: choose one of {', '.join(FORMATS)}")
-    temporary = output.with_name(f".{output.name}.new")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            for line in _LINES[kind](place_map):
-                file.write(line)
-                if progress is not None:
-                    progress(1)
-        publish(temporary, output)
-    except OSError as error:
-        raise MapError(f"{output} cannot be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(output) as file:
+        for line in _LINES[kind](place_map):
+            file.write(line)
+            if progress is not None:
+                progress(1)

@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selavpr_core.errors import MapError
 from selavpr_core.place_map import PlaceMap
-from selavpr_core.storage.durable import publish
 from selavpr_ros.map_view.colours import segment_colour
 from selavpr_ros.map_view.drive import Drive
 from selavpr_ros.map_view.pictures import MEDIA_TYPE, pictures, plan
 from selavpr_ros.mapping.summary import counted, place_of
+from selavpr_ros.whole_file import whole_file
 
 RADIUS = 25
 """Metres within which an answer counts as right at first; the page has a slider."""
@@ -48,7 +47,7 @@ def write_page(
         progress: is called with the number of places (and queries) done since the last call.
 
     Raises:
-        MapError: the file cannot be written.
+        StorageError: the file cannot be written.
     """
     maps = [place_map] if drive is None else [place_map, drive.queries]
     planned = plan(maps)
@@ -66,15 +65,8 @@ def write_page(
     }
     # In one pass: what is put in is not looked at again.
     page = re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _part("page.html"))
-    temporary = output.with_name(f".{output.name}.new")
-    try:
-        # A folder's name that is no UTF-8 arrives with lone surrogates, which UTF-8 cannot hold.
-        temporary.write_text(page, encoding="utf-8", errors="replace")
-        publish(temporary, output)
-    except OSError as error:
-        raise MapError(f"{output} cannot be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(output) as file:
+        file.write(page)
 
 
 def _part(name: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from selavpr_core.errors import MapError
+from selavpr_core.errors import StorageError
 from selavpr_core.place_map import Calibration, MapWriter, PlaceMap
 from selavpr_core.retrieval import Localizer
 from selavpr_ros.map_view import Drive, answered_drive, write_page
@@ -133,9 +133,9 @@ def test_a_map_without_places_has_a_page(tmp_path: Path) -> None:
 
 
 def test_a_page_that_cannot_be_written_is_one_line(place_map: PlaceMap, tmp_path: Path) -> None:
-    with pytest.raises(MapError, match="cannot be written: No such file"):
+    with pytest.raises(StorageError, match="cannot be written: No such file"):
         write_page(tmp_path / "nowhere" / "page.html", place_map)
     (tmp_path / "folder").mkdir()
-    with pytest.raises(MapError, match="cannot be written: Is a directory"):
+    with pytest.raises(StorageError, match="cannot be written: Is a directory"):
         write_page(tmp_path / "folder", place_map)
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
