@@ -41,22 +41,27 @@ class Autosave:
         source: str,
         datum: Datum | None = None,
         transform: tuple[float, float, float, float] | None = None,
+        first: int = 0,
     ) -> None:
-        """Say where to save; the arguments are those of `Session.save`. Nothing is written yet."""
+        """Say where to save; the arguments are those of `Session.save`. Nothing is written yet.
+
+        Places before number `first` are left out of all saves.
+        """
         self._session = session
         self._path = Path(path)
         self._name = name
         self._source = source
         self._datum = datum
         self._transform = transform
+        self._first = first
         self._parts: list[_Part] = []
         self._lock = threading.Lock()
 
     @property
     def saved(self) -> int:
-        """Number of places, from the first on, that the map has."""
+        """Number of the place up to which the map has all that are to be saved."""
         parts = self._parts
-        return parts[-1].first + parts[-1].info.count if parts else 0
+        return parts[-1].first + parts[-1].info.count if parts else self._first
 
     def save(self) -> SegmentInfo | None:
         """Save the places that are new; return the segment that has them, None if there are none.
@@ -68,7 +73,7 @@ class Autosave:
         """
         with self._lock:
             self._notice_loss()
-            if self.saved == len(self._session):
+            if self.saved >= len(self._session):
                 return None
             kept, level = len(self._parts), 0
             while kept >= _PARTS_MERGED - 1 and all(
@@ -87,11 +92,10 @@ class Autosave:
         """
         with self._lock:
             self._notice_loss()
-            if len(self._parts) == 1 and self._parts[0].level < 0:
-                only = self._parts[0].info
-                if only.count == len(self._session):
-                    return only
-            return self._write(0, -1, self._name) if len(self._session) else None
+            whole = len(self._parts) == 1 and self._parts[0].level < 0
+            if whole and self.saved == len(self._session):
+                return self._parts[0].info
+            return self._write(0, -1, self._name) if len(self._session) > self._first else None
 
     def _write(self, kept: int, level: int, name: str) -> SegmentInfo:
         """Write the places after the first `kept` parts as one part."""

@@ -84,7 +84,8 @@ def tie(
         yaw_sigma = max(float(spread), _LEAST_YAW_SIGMA)
     if fitted_sigma > SURE_YAW:
         return None
-    return Tie(PlanarPose(*shift.tolist(), yaw), count, len(pairs), rms, fitted_sigma)
+    x, y, z = shift.tolist()
+    return Tie(PlanarPose(x, y, z, yaw), count, len(pairs), rms, fitted_sigma)
 
 
 def _agreement(

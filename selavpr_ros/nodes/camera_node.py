@@ -299,9 +299,13 @@ class CameraNode(LifecycleNode, Generic[SettingsT]):
 
     def _note_failure(self, frame: Frame[Any], error: Exception) -> None:
         """Report what a frame should not have been able to cause; the next one is tried."""
-        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        if isinstance(error, SelaVPRError):  # a full disk, say: it has its reason in it
+            text = reason = str(error)
+        else:
+            text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+            reason = f"{type(error).__name__}: {error}"
         self.get_logger().error(text, throttle_duration_sec=10.0)
-        self._failed(frame, f"{type(error).__name__}: {error}")
+        self._failed(frame, reason)
 
     def _on_time_jump(self, jump: TimeJump) -> None:
         """Time went back, or another clock took over: what was seen before lies in the future."""

@@ -80,7 +80,7 @@ def pose_with_covariance(
 ) -> PoseWithCovarianceStamped:
     """The pose as Nav2 takes it for /initialpose; covariance row-major x, y, z, rot x, y, z."""
     message = PoseWithCovarianceStamped(header=Header(stamp=stamp, frame_id=frame))
-    message.pose.pose = _pose(estimate.position, estimate.yaw)
+    message.pose.pose = pose_message(estimate.position, estimate.yaw)
     message.pose.covariance = estimate.covariance.reshape(-1)
     return message
 
@@ -105,7 +105,7 @@ def nav_sat_fix(stamp: Time, frame: str, estimate: PoseEstimate, datum: Datum) -
 def candidate_poses(stamp: Time, frame: str, recognition: Recognition, count: int) -> PoseArray:
     """Poses of the best candidates, best first; identity where a place has no heading."""
     poses = [
-        _pose(position, heading)
+        pose_message(position, heading)
         for position, heading in zip(
             recognition.positions[:count], recognition.headings[:count], strict=True
         )
@@ -162,7 +162,7 @@ def markers(
     shares = (similarities - similarities.min()) / spread
 
     spheres = _marker(header, "candidates", Marker.SPHERE_LIST, (0.6, 0.6, 0.6))
-    spheres.points = [_point(position) for position in recognition.positions[:count]]
+    spheres.points = [point(position) for position in recognition.positions[:count]]
     # Orange for the least similar to blue for the most: told apart with any colour vision.
     spheres.colors = [
         ColorRGBA(r=0.90 * (1.0 - s), g=0.62 - 0.17 * s, b=0.70 * s, a=0.4 + 0.6 * s)
@@ -171,7 +171,7 @@ def markers(
 
     x, y, z = recognition.positions[0] if pose is None else pose.position
     text = _marker(header, "verdict", Marker.TEXT_VIEW_FACING, (0.0, 0.0, 0.8))
-    text.pose.position = _point((x, y, z + 2.0))
+    text.pose.position = point((x, y, z + 2.0))
     text.color = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
     text.text = verdict
 
@@ -183,13 +183,13 @@ def markers(
         deviations, directions = np.linalg.eigh(pose.covariance[:2, :2])
         # Scale is the full width: two sigma to each side.
         disc.scale.x, disc.scale.y = (4.0 * math.sqrt(float(v)) for v in deviations)
-        disc.pose.position = _point(pose.position)
+        disc.pose.position = point(pose.position)
         disc.pose.orientation = _quaternion(math.atan2(directions[1, 0], directions[0, 0]))
         disc.color = ColorRGBA(r=0.0, g=0.62, b=0.45, a=0.3)
     if pose is None or math.isnan(pose.yaw):
         arrow.action = Marker.DELETE  # it would claim a direction that nobody knows
     else:
-        arrow.pose = _pose(pose.position, pose.yaw)
+        arrow.pose = pose_message(pose.position, pose.yaw)
         arrow.color = ColorRGBA(r=0.0, g=0.62, b=0.45, a=1.0)
     return MarkerArray(markers=[spheres, text, disc, arrow])
 
@@ -241,7 +241,8 @@ def planar_pose(pose: Pose) -> PlanarPose:
     return PlanarPose(p.x, p.y, p.z, quaternion_yaw(q.x, q.y, q.z, q.w))
 
 
-def _point(position: Sequence[float] | NDArray[np.float64]) -> Point:
+def point(position: Sequence[float] | NDArray[np.float64]) -> Point:
+    """A position of three metres as a message."""
     x, y, z = (float(value) for value in position)
     return Point(x=x, y=y, z=z)
 
@@ -251,8 +252,9 @@ def _quaternion(yaw: float) -> Quaternion:
     return Quaternion(x=x, y=y, z=z, w=w)
 
 
-def _pose(position: NDArray[np.float64], yaw: float) -> Pose:
-    return Pose(position=_point(position), orientation=_quaternion(float(yaw)))
+def pose_message(position: Sequence[float] | NDArray[np.float64], yaw: float) -> Pose:
+    """A position and a yaw as a message; the identity orientation where the yaw is nan."""
+    return Pose(position=point(position), orientation=_quaternion(float(yaw)))
 
 
 def _marker(header: Header, namespace: str, kind: int, scale: tuple[float, float, float]) -> Marker:

@@ -38,7 +38,12 @@ class Thresholds:
 
 
 def thresholds_in_force(
-    similarity: float, margin: float, calibration: Calibration | None, mode: str, places: int
+    similarity: float,
+    margin: float,
+    calibration: Calibration | None,
+    mode: str,
+    places: int,
+    usual: float = USUAL_SIMILARITY,
 ) -> Thresholds:
     """Choose the thresholds of a map.
 
@@ -48,6 +53,7 @@ def thresholds_in_force(
         calibration: of the map. One that was made for another mode is not used.
         mode: of the search.
         places: how many the map has now.
+        usual: the similarity where nothing else says.
     """
     by_parameter = "set by the parameter"
     if calibration is not None and calibration.mode == mode:
@@ -58,7 +64,7 @@ def thresholds_in_force(
         from_map = calibration.similarity, calibration.margin
     else:
         by_map = "the map has no calibration" + (f" for mode {mode}" if calibration else "")
-        from_map = USUAL_SIMILARITY, USUAL_MARGIN
+        from_map = usual, USUAL_MARGIN
     left = similarity < -1.0, margin < -1.0
     return Thresholds(
         from_map[0] if left[0] else similarity,

@@ -49,13 +49,18 @@ def ros_environment(domain: int) -> dict[str, str]:
 
 
 class NodeProcess:
-    """localization_node in a process, with its output kept line by line."""
+    """A node in a process, with its output kept line by line."""
 
     def __init__(
-        self, domain: int, arguments: Sequence[str] = (), prelude: str = "", **variables: str
+        self,
+        domain: int,
+        arguments: Sequence[str] = (),
+        prelude: str = "",
+        executable: str = "localization_node",
+        **variables: str,
     ) -> None:
         """Start it; `prelude` is Python that runs first, to make go wrong what never should."""
-        start = "from selavpr_ros.nodes.localization_node import main; raise SystemExit(main())"
+        start = f"from selavpr_ros.nodes.{executable} import main; raise SystemExit(main())"
         command = [sys.executable, "-u", "-c", f"{prelude}\n{start}"]
         self.process = subprocess.Popen(
             [*command, "--ros-args", *arguments],
@@ -280,11 +285,14 @@ class Probe:
 
 
 class RemoteNode:
-    """A localization node as its users see it: lifecycle, parameters, topics below its name."""
+    """A node as its users see it: lifecycle, parameters, topics below its name."""
 
-    def __init__(self, probe: Probe, name: str = "/localization_node") -> None:
+    def __init__(
+        self, probe: Probe, name: str = "/localization_node", task: str = "localization"
+    ) -> None:
         self.probe = probe
         self.name = name
+        self.task = task
 
     def topic(self, name: str) -> str:
         return f"{self.name}/{name}"
@@ -354,7 +362,7 @@ class RemoteNode:
 
     def wait_for_status(self, pattern: str, doing: Callable[[], Any] = lambda: None) -> Any:
         """The next diagnostic status of this node whose message matches; see Probe.wait_for."""
-        name = f"{self.name.lstrip('/')}: localization"
+        name = f"{self.name.lstrip('/')}: {self.task}"
 
         def matches(array: Any) -> bool:
             return any(s.name == name and re.search(pattern, s.message) for s in array.status)
