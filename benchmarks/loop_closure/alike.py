@@ -40,7 +40,7 @@ CIRCUIT = ((1, 1), (1, 2), (1, 3), (2, 3), (2, 2), (2, 1))
 LAPS = 3
 SPEED = 5.0  # m/s
 SIZE = (512, 384)
-SPACING = 2.5  # metres from frame to frame
+SPACING = 4.0  # metres from frame to frame
 SEED = 11
 
 
