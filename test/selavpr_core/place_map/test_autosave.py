@@ -113,6 +113,24 @@ def test_places_are_moved_into_the_frame_of_the_map(session: Session, tmp_path: 
     assert loaded.positions == pytest.approx(places(COUNT)["positions"][:6] + np.array([5, 6, 7]))
 
 
+def test_places_before_the_first_are_left_out(session: Session, tmp_path: Path) -> None:
+    autosave = Autosave(session, tmp_path / "m", "a", "x", LUND, first=4)
+    for count in (3, 1):  # up to the first, which is not there yet
+        extend(session, count)
+        assert autosave.save() is None
+        assert autosave.finish() is None
+    for count, save in ((1, autosave.save), (2, autosave.save), (1, autosave.finish)):
+        extend(session, count)
+        assert save() is not None
+        assert autosave.saved == len(session)
+        expected = places(COUNT)["positions"][4 : len(session)]
+        assert np.array_equal(PlaceMap.load(tmp_path / "m").positions, expected)
+    whole = autosave.finish()
+    assert whole is not None
+    assert whole.count == 4
+    assert names(tmp_path / "m") == ["a"]
+
+
 @pytest.mark.parametrize("loss", ["removed", "another"])
 def test_a_lost_map_is_written_anew(session: Session, tmp_path: Path, loss: str) -> None:
     path = tmp_path / "m"
