@@ -77,6 +77,7 @@ def _lines(info: dict[str, Any]) -> list[str]:
         f"a place  {branches}",
         f"datum    {'none' if datum is None else place_of(Datum.from_json(datum))}",
     ]
+    lines.append(f"limits   {_limits(info)}")
     if info["extent"] is not None:
         (west, south, _), (east, north, _) = info["extent"]["min"], info["extent"]["max"]
         lines.append(f"extent   x {west:.1f} to {east:.1f} m, y {south:.1f} to {north:.1f} m")
@@ -84,3 +85,16 @@ def _lines(info: dict[str, Any]) -> list[str]:
         lines += ["", *aligned(rows)]
         lines += [f"{segment['name']}: from {segment['source']}" for segment in info["segments"]]
     return lines
+
+
+def _limits(info: dict[str, Any]) -> str:
+    """Return the thresholds of a map in words."""
+    found = info["calibration"]
+    if found is None:
+        return "none: `selavpr calibrate` finds the thresholds of answers to be believed"
+    grown = f", when the map had {found['places']}" if found["places"] != info["places"] else ""
+    return (
+        f"similarity {found['similarity']:.4f}, margin {found['margin']:g} (mode {found['mode']}):"
+        f" precision {100 * found['precision']:.1f} %, recall {100 * found['recall']:.1f} % of"
+        f" {found['queries']} queries{grown}"
+    )

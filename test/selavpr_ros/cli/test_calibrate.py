@@ -88,6 +88,20 @@ def test_own_places_give_thresholds_and_a_picture(
     assert "campus: similarity" in svg
 
 
+def test_info_shows_the_thresholds(campus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["map", "info", str(campus)]) == 0
+    assert "limits   none: `selavpr calibrate`" in capsys.readouterr().out
+    assert run(campus) == 0
+    write(campus, {"later": road(0, 100)})
+    capsys.readouterr()
+    assert main(["map", "info", str(campus)]) == 0
+    calibration = PlaceMap.load(campus).calibration
+    assert calibration is not None
+    out = capsys.readouterr().out
+    assert f"limits   similarity {calibration.similarity:.4f}" in out
+    assert "when the map had 400" in out
+
+
 def test_as_json_with_choices(
     campus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
