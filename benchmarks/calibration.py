@@ -66,7 +66,7 @@ def describe_drives(describer: Describer, seed: int, folder: Path) -> dict[str, 
     drives = {}
     for number, (name, ride) in enumerate(DRIVES.items()):
         path = folder / f"{seed}-{name.replace(' ', '-')}"
-        if not (path / "map.json").exists():
+        if not path.exists() or not PlaceMap.load(path).segments:  # none: it was interrupted
             _describe_drive(describer, seed, number, ride, path)
         drives[name] = PlaceMap.load(path, describer.fingerprint)
     return drives
