@@ -2,23 +2,54 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from selavpr_ros.nodes.loop_parameters import LOOP_PARAMETERS
+from selavpr_ros.nodes.parameter_table import Parameter
 from selavpr_ros.nodes.parameters import PARAMETERS
 from test.packaging.project import calls, console_scripts, keyword
 
-ARGUMENTS = {
-    *("map", "image", "image_transport", "weights", "device", "precision", "params_file"),
-    *("namespace", "use_sim_time", "log_level", "autostart", "rviz", "odom", "publish_tf"),
-    "filter",
+SHARED = {
+    *("image", "image_transport", "weights", "device", "precision", "params_file"),
+    *("namespace", "use_sim_time", "log_level", "autostart"),
 }
-TABLE = {parameter.name: parameter for parameter in PARAMETERS}
+
+
+class Launch(NamedTuple):
+    """A launch file, together with what the launch files share, and what it should have."""
+
+    tree: ast.Module
+    name: str
+    arguments: set[str]
+    table: dict[str, Parameter]
+    executable: str
+    files: list[str]
+
+
+@pytest.fixture(scope="module", params=["localize", "loop_closure"])
+def launch(request: pytest.FixtureRequest, project: Path) -> Launch:
+    shared = (project / "selavpr_ros" / "nodes" / "launching.py").read_text()
+    own = (project / "launch" / f"{request.param}.launch.py").read_text()
+    tree = ast.parse(shared)
+    tree.body += ast.parse(own).body
+    table: tuple[Parameter, ...]
+    if request.param == "localize":
+        own_arguments = {"map", "odom", "filter", "publish_tf", "rviz"}
+        table, files = PARAMETERS, ["config/localize.rviz", "config/localize.yaml"]
+        executable = "localization_node"
+    else:
+        own_arguments = {"map", "extend_map", "save_to", "odom", "camera_info"}
+        table, files = LOOP_PARAMETERS, ["config/loop_closure.yaml"]
+        executable = "loop_closure_node"
+    rows = {parameter.name: parameter for parameter in table}
+    return Launch(tree, request.param, SHARED | own_arguments, rows, executable, files)
 
 
 @pytest.fixture(scope="module")
-def tree(project: Path) -> ast.Module:
-    return ast.parse((project / "launch" / "localize.launch.py").read_text())
+def tree(launch: Launch) -> ast.Module:
+    return launch.tree
 
 
 def text(node: ast.expr | None) -> str:
@@ -43,27 +74,31 @@ def passed_on(tree: ast.Module) -> dict[str, str]:
     }
 
 
-def test_arguments_are_declared_with_a_description(tree: ast.Module) -> None:
+def test_arguments_are_declared_with_a_description(tree: ast.Module, launch: Launch) -> None:
     declared = calls(tree, "DeclareLaunchArgument")
-    assert {text(call.args[0]) for call in declared} == ARGUMENTS
+    assert {text(call.args[0]) for call in declared} == launch.arguments
     for call in declared:
         assert text(keyword(call, "description")).endswith(".")
         assert keyword(call, "default_value") is not None
 
 
-def test_only_declared_arguments_are_used(tree: ast.Module) -> None:
+def test_only_declared_arguments_are_used(tree: ast.Module, launch: Launch) -> None:
     used = {
         call.args[0].value
         for call in calls(tree, "LaunchConfiguration")
         if isinstance(call.args[0], ast.Constant)
     }
-    assert used | set(passed_on(tree)) == ARGUMENTS
+    (call,) = calls(tree, "lifecycle_node")
+    topics = set(ast.literal_eval(call.args[3]))
+    assert used | topics | set(passed_on(tree)) == launch.arguments
 
 
-def test_arguments_that_are_parameters_have_their_type_and_choices(tree: ast.Module) -> None:
+def test_arguments_that_are_parameters_have_their_type_and_choices(
+    tree: ast.Module, launch: Launch
+) -> None:
     declared = {text(call.args[0]): call for call in calls(tree, "DeclareLaunchArgument")}
     for name, kind in passed_on(tree).items():
-        parameter = TABLE[name]
+        parameter = launch.table[name]
         assert kind == type(parameter.default).__name__
         # Empty leaves the value to the parameter file.
         assert text(keyword(declared[name], "default_value")) == ""
@@ -71,19 +106,22 @@ def test_arguments_that_are_parameters_have_their_type_and_choices(tree: ast.Mod
             choices = keyword(declared[name], "choices")
             assert choices is not None
             assert ast.literal_eval(choices) == ["", *parameter.choices]
-    assert set(passed_on(tree)) == ARGUMENTS & set(TABLE)
+    assert set(passed_on(tree)) == launch.arguments & set(launch.table)
 
 
-def test_executables_exist(tree: ast.Module, project: Path) -> None:
-    scripts = console_scripts(project)
-    own = [c for c in calls(tree, "LifecycleNode") if text(keyword(c, "package")) == "selavpr_ros"]
-    assert [text(keyword(call, "executable")) for call in own] == ["localization_node"]
-    assert "localization_node" in scripts
-    (rviz,) = calls(tree, "Node")
-    assert text(keyword(rviz, "package")) == text(keyword(rviz, "executable")) == "rviz2"
+def test_executables_exist(launch: Launch, project: Path) -> None:
+    (call,) = calls(launch.tree, "lifecycle_node")
+    assert text(call.args[1]) == launch.executable
+    assert launch.executable in console_scripts(project)
+    (node,) = calls(launch.tree, "LifecycleNode")
+    assert text(keyword(node, "package")) == "selavpr_ros"
+    for rviz in calls(launch.tree, "Node"):
+        assert text(keyword(rviz, "package")) == text(keyword(rviz, "executable")) == "rviz2"
 
 
-def test_files_it_takes_from_the_share_folder_exist(tree: ast.Module, project: Path) -> None:
+def test_files_it_takes_from_the_share_folder_exist(
+    tree: ast.Module, launch: Launch, project: Path
+) -> None:
     files = [
         f"{node.left.right.value}/{node.right.value}"
         for node in ast.walk(tree)
@@ -92,16 +130,16 @@ def test_files_it_takes_from_the_share_folder_exist(tree: ast.Module, project: P
         and isinstance(node.left.right, ast.Constant)
         and isinstance(node.right, ast.Constant)
     ]
-    assert sorted(files) == ["config/localize.rviz", "config/localize.yaml"]
+    assert sorted(files) == launch.files
     for file in files:
         assert (project / file).is_file()
 
 
-def test_it_can_be_described_where_launch_is_installed(project: Path) -> None:
+def test_it_can_be_described_where_launch_is_installed(launch: Launch, project: Path) -> None:
     pytest.importorskip("launch_ros", reason="needs launch_ros: it comes with ROS 2 alone")
     from launch.launch_description_sources import get_launch_description_from_python_launch_file
 
     description = get_launch_description_from_python_launch_file(
-        str(project / "launch" / "localize.launch.py")
+        str(project / "launch" / f"{launch.name}.launch.py")
     )
-    assert {argument.name for argument in description.get_launch_arguments()} == ARGUMENTS
+    assert {argument.name for argument in description.get_launch_arguments()} == launch.arguments
