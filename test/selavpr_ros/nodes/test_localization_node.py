@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
@@ -7,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import count, pairwise
 from pathlib import Path
@@ -21,6 +23,7 @@ from numpy.typing import NDArray
 from test.bags_on_disk import write_bag
 from test.selavpr_ros.nodes.conftest import DATUM, SPACING, Street, pattern, write_map
 from test.selavpr_ros.nodes.live import NodeProcess, Probe, RemoteNode
+from test.selavpr_ros.nodes.test_thresholds import CALIBRATION
 
 pytest.importorskip("rclpy", reason="needs rclpy: source ROS 2 or install the extra ros")
 
@@ -30,6 +33,7 @@ from nav_msgs.msg import Odometry
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image, NavSatFix, PointCloud2
+from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from visualization_msgs.msg import MarkerArray
 
@@ -138,7 +142,8 @@ def test_the_whole_configuration_is_logged(
     logged = process.output.splitlines()[start:]
     for expected in (
         rf"map +{street.path}",
-        "similarity_threshold +0.5",
+        "similarity_threshold +-2.0",
+        r"least similarity +0.500 \(the map has no calibration\)",
         "publish_tf +false",
         f"fingerprint +{street.describer.fingerprint}",
         r"weights in use +random:tiny, preset tiny \(untrained\)",
@@ -314,6 +319,123 @@ def test_the_threshold_decides_at_run_time(
     assert probe.wait_for(active.topic("pose"), doing=show(2)).header.stamp.sec == 2
     # The map was made with untrained weights, and it says so.
     assert active.wait_for_status("^localised at.*untrained").level == b"\x01"
+
+
+def test_thresholds_are_those_of_the_map_s_calibration_unless_set(
+    node: RemoteNode, probe: Probe, street: Street, tmp_path: Path
+) -> None:
+    from selavpr_core.place_map import MapWriter, PlaceMap
+
+    def calibrated(name: str, places: int) -> str:
+        """The street, with a margin that no two places of it have."""
+        path = write_map(tmp_path / name, street, slice(None))
+        calibration = replace(CALIBRATION, similarity=0.125, margin=0.5, places=places)
+        with MapWriter(path, PlaceMap.load(path).model, DATUM) as writer:
+            writer.set_calibration(calibration)
+        return str(path)
+
+    assert node.set_parameters(map=calibrated("street", 12)) == []
+    assert node.configure()
+    assert node.activate()
+
+    def show() -> None:
+        probe.publish("/image", image_message(street.images[3], 1))
+
+    status = node.wait_for_status(
+        r"not localised: another place looks as alike \(margin 0\.\d+ < 0\.50\)", show
+    )
+    assert status.level == b"\x01"
+    found = "(the map's calibration: precision 0.993, recall 0.810)"
+    assert values(status)["least similarity"] == f"0.125 {found}"
+    assert values(status)["least margin"] == f"0.500 {found}"
+    assert node.set_parameters(margin_threshold=0.0) == []
+    status = node.wait_for_status("^localised", show)
+    assert values(status)["least similarity"] == f"0.125 {found}"
+    assert values(status)["least margin"] == "0.000 (set by the parameter)"
+    # A map that has grown since.
+    assert node.set_parameters(map=calibrated("grown", 5)) == []
+    assert node.trigger("load_map")[0]
+    problem = "the calibration is older than the map (5 places then, 12 now)"
+    status = node.wait_for_status(f"^localised.*; {re.escape(problem)}", show)
+    assert status.level == b"\x01"
+    assert values(status)["calibration"].startswith(problem)
+
+
+def test_the_filter_follows_the_robot_past_a_look_alike_until_it_is_told_to_forget(
+    node: RemoteNode, probe: Probe, street: Street, tmp_path: Path
+) -> None:
+    assert node.set_parameters(filter="sequence") == []
+    assert node.configure()
+    assert node.activate()
+    probe.listen(node.topic("state"), String)
+    probe.listen(node.topic("pose"), PoseWithCovarianceStamped)
+
+    def look(image: int, place: int, seconds: int) -> dict[str, Any]:
+        """Show an image to a robot that stands at a place by its odometry; returns the state."""
+        x, y, _ = street.positions[place]
+        yaw = 0.0 if place < 8 else math.pi / 2
+
+        def show() -> None:
+            probe.publish("/odom", odometry_message(seconds, x, yaw, y=y))
+            probe.publish("/image", image_message(street.images[image], seconds))
+
+        def of_it(message: String) -> bool:
+            return bool(json.loads(message.data)["stamp"] == seconds * 10**9)
+
+        state = json.loads(probe.wait_for(node.topic("state"), of_it, doing=show).data)
+        return dict(state)
+
+    def error(state: dict[str, Any], place: int) -> float:
+        return math.dist(state["position"][:2], street.positions[place, :2])
+
+    states = [look(place, place, 1000 + place) for place in range(12)]
+    assert states[0]["state"] == "lost"  # one image does not do
+    assert states[0]["reason"].startswith("not localised: lost")
+    assert states[-1]["state"] == "localised"
+    assert states[-1]["probability"] > 0.95
+    assert error(states[-1], 11) < SPACING / 2
+    # A picture of the other end of the street does not make the pose jump.
+    fooled = look(0, 11, 1012)
+    assert fooled["state"] == "localised"
+    assert error(fooled, 11) < SPACING / 2
+    pose = probe.wait_for(node.topic("pose"), at(1012))
+    assert [pose.pose.pose.position.x, pose.pose.pose.position.y] == fooled["position"][:2]
+    assert list(pose.pose.covariance) == fooled["covariance"]
+    # A pose for each image that left it localised, and for no other.
+    stamps = {pose.header.stamp.sec for pose in probe.heard(node.topic("pose"))}
+    assert stamps == {
+        state["stamp"] // 10**9 for state in [*states, fooled] if state["state"] == "localised"
+    }
+    probe.clear()
+    status = node.wait_for_status(r"^localised at .*, probability (0\.9|1\.0)")
+    seen = values(status)
+    assert (seen["localization state"], seen["odometry topic"]) == ("localised", "/odom")
+    assert "latency filter" in seen
+    assert "least similarity" not in seen
+    wrong = odometry_message(1013, 0.0, 0.0, frame="wheel_odom")
+    node.wait_for_status(
+        "^localised.*; the filter goes without odometry: .*set odom_frame",
+        lambda: probe.publish("/odom", wrong),
+    )
+
+    # Asked anew, it takes its time and then says what it knows.
+    assert node.set_parameters(image_timeout=0.5) == []
+    waiting = probe.call_async(node.topic("relocalize"), Trigger)
+    with camera_stream(probe, "/image", lambda: image_message(street.images[11], 1020)):
+        response = waiting()
+    assert not response.success
+    assert response.message.startswith("not localised: lost, at best place 11 of drive")
+    # In another map its places count.
+    corner = write_map(tmp_path / "corner", street, slice(8, 12))
+    assert node.set_parameters(map=str(corner), image_timeout=60.0) == []
+    assert node.trigger("load_map")[0]
+    found = look(10, 10, 1030)
+    assert found["place"] in range(4)
+    assert found["position"][0] == pytest.approx(8 * SPACING, abs=SPACING)
+    assert node.deactivate()
+    for topic in ("state", "pose"):
+        probe.unlisten(node.topic(topic))
+    probe.unpublish("/odom")
 
 
 def test_match_image_shows_query_and_match(
@@ -496,7 +618,7 @@ def test_descriptors_tell_range_choices_and_when(node: RemoteNode, probe: Probe)
         node.topic("describe_parameters"), DescribeParameters, request
     ).descriptors
     (limits,) = threshold.floating_point_range
-    assert (limits.from_value, limits.to_value) == (-1.0, 1.0)
+    assert (limits.from_value, limits.to_value) == (-2.0, 1.0)
     assert candidates.integer_range[0].from_value == 1
     assert device.additional_constraints == "one of: auto, cpu, cuda"
     assert threshold.description.endswith("Can be set at run time, at once.")
@@ -656,11 +778,13 @@ class TransformBroadcaster:
 '''
 
 
-def odometry_message(seconds: int, x: float, yaw: float, frame: str = "odom") -> Odometry:
+def odometry_message(
+    seconds: int, x: float, yaw: float, frame: str = "odom", y: float = 0.0
+) -> Odometry:
     message = Odometry(child_frame_id="base_link")
     message.header.frame_id = frame
     message.header.stamp.sec = seconds
-    message.pose.pose.position.x = x
+    message.pose.pose.position.x, message.pose.pose.position.y = x, y
     message.pose.pose.orientation.z = math.sin(yaw / 2)
     message.pose.pose.orientation.w = math.cos(yaw / 2)
     return message
