@@ -31,8 +31,11 @@ setup(
     packages=find_packages(
         include=["selavpr_core", "selavpr_core.*", "selavpr_ros", "selavpr_ros.*"]
     ),
-    # The small trained model; the name `tiny` stands for it.
-    package_data={"selavpr_core.weights": ["*.safetensors"]},
+    package_data={
+        # The small trained model; the name `tiny` stands for it.
+        "selavpr_core.weights": ["*.safetensors"],
+        "selavpr_ros.map_view": ["page.*"],  # what `selavpr map view` fills in
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
@@ -100,6 +103,7 @@ setup(
         "console_scripts": [
             "selavpr = selavpr_ros.cli.main:main",
             "localization_node = selavpr_ros.nodes.localization_node:main",
+            "loop_closure_node = selavpr_ros.nodes.loop_closure_node:main",
         ],
     },
 )
