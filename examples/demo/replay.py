@@ -26,7 +26,7 @@ from lifecycle_msgs.srv import ChangeState
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CompressedImage, Image, PointCloud2
-from std_msgs.msg import Header
+from std_msgs.msg import Header, String
 
 from examples.demo import processes
 from examples.demo.answers import Answer, Replay, latencies
@@ -34,13 +34,12 @@ from examples.demo.errors import DemoError
 from examples.demo.topics import Topics
 from selavpr_ros.bags import BagReader, stamp_of
 from selavpr_ros.nodes.messages import CANDIDATE_FIELDS, stamp_nanoseconds
-from selavpr_ros.nodes.parameters import Settings
 
 NODE = "/localization_node"
 _START = 60.0  # seconds that the node's process has to offer its services
 _CONFIGURE = 600.0  # to load weights and map; a large model on a slow disk takes long
 _ANSWER = 120.0  # to answer one frame
-_POSE = 5.0  # for a pose after its candidates
+_POSE = 5.0  # for a state and a pose after their candidates
 _LOST = 2.5  # after which a frame that the node has not counted is sent again
 
 
@@ -56,21 +55,20 @@ def play(
     """Start the node with a map, play at most `frames` images of a bag to it, and end it.
 
     The images are chosen evenly over the bag. threshold: the node's similarity_threshold, None
-    for its default. folder: gets node.yaml and node.log. Raises BagError, DemoError.
+    for what the map says. folder: gets node.yaml and node.log. Raises BagError, DemoError.
     """
     with BagReader(bag) as reader:
         topic = topics.image_in(reader)
         info = reader.topics[topic]
         compressed = info.type == "sensor_msgs/msg/CompressedImage"
-        if threshold is None:
-            threshold = Settings().similarity_threshold
         parameters: dict[str, Any] = {
             "map": str(map_path.resolve()),
             "image_transport": "compressed" if compressed else "raw",
-            "similarity_threshold": threshold,
         }
+        if threshold is not None:
+            parameters["similarity_threshold"] = threshold
         chosen = set(np.linspace(0, info.count - 1, min(frames, info.count)).round().astype(int))
-        with _node(parameters, topic, compressed, folder) as process, _player(threshold) as player:
+        with _node(parameters, topic, compressed, folder) as process, _player() as player:
             player.begin(process, folder / "node.log", topic, compressed)
             answers = []
             for number, (_, bag_stamp, message) in enumerate(reader.messages({topic})):
@@ -100,11 +98,11 @@ def _node(
 
 
 @contextmanager
-def _player(threshold: float) -> Iterator[_Player]:
+def _player() -> Iterator[_Player]:
     # Ctrl-C must unwind this program: rclpy's own handlers would only end its context.
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
-        player = _Player(threshold)
+        player = _Player()
         try:
             yield player
         finally:
@@ -116,8 +114,7 @@ def _player(threshold: float) -> Iterator[_Player]:
 class _Player:
     """Sends images and collects what the node publishes about each of them."""
 
-    def __init__(self, threshold: float) -> None:
-        self._threshold = threshold
+    def __init__(self) -> None:
         self.node = rclpy.create_node("demo_player")
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self.node)
@@ -126,12 +123,14 @@ class _Player:
         self._compressed = False
         self._publisher: Any = None
         self._poses: dict[int, PoseWithCovarianceStamped] = {}
+        self._states: dict[int, str] = {}
         self._clouds: dict[int, PointCloud2] = {}
         self._status: DiagnosticStatus | None = None
         self._values: dict[str, str] = {}
         self._received = 0  # images that the node must have counted
         subscribe = self.node.create_subscription
         subscribe(PoseWithCovarianceStamped, f"{NODE}/pose", self._on_pose, 10)
+        subscribe(String, f"{NODE}/state", self._on_state, 10)
         subscribe(PointCloud2, f"{NODE}/candidate_cloud", self._on_cloud, 10)
         subscribe(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         self._change_state = self.node.create_client(ChangeState, f"{NODE}/change_state")
@@ -203,8 +202,9 @@ class _Player:
         points = np.frombuffer(bytes(cloud.data), CANDIDATE_FIELDS)
         places = tuple(int(place) for place in points["place_id"])
         similarities = tuple(float(score) for score in points["score"])
-        if similarities[0] >= self._threshold:
-            # The pose is published before the candidates, but on a topic of its own.
+        # State and pose are published before the candidates, but on topics of their own.
+        self._spin_until(lambda: stamp in self._states, _POSE)
+        if self._states.pop(stamp, None) == "localised":
             self._spin_until(lambda: stamp in self._poses, _POSE)
         pose = self._poses.pop(stamp, None)
         if pose is None:
@@ -254,6 +254,10 @@ class _Player:
 
     def _on_pose(self, message: PoseWithCovarianceStamped) -> None:
         self._poses[stamp_nanoseconds(message.header.stamp)] = message
+
+    def _on_state(self, message: String) -> None:
+        state = json.loads(message.data)
+        self._states[state["stamp"]] = state["state"]
 
     def _on_cloud(self, message: PointCloud2) -> None:
         self._clouds[stamp_nanoseconds(message.header.stamp)] = message
