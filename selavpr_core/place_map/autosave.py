@@ -31,6 +31,10 @@ class Autosave:
     Each save writes what came since the last; ten parts of one size become one, so that a map has
     few of them after a long drive (every segment costs who opens the map an open file). A process
     that is killed leaves all that was saved. Several threads may call.
+
+    Attributes:
+        transform: of the saves to come, as for `Session.save`; may be set as it is known better.
+            `finish` moves the whole session by it.
     """
 
     def __init__(
@@ -52,7 +56,7 @@ class Autosave:
         self._name = name
         self._source = source
         self._datum = datum
-        self._transform = transform
+        self.transform = transform
         self._first = first
         self._parts: list[_Part] = []
         self._lock = threading.Lock()
@@ -107,7 +111,7 @@ class Autosave:
             self._source,
             self._datum,
             first,
-            self._transform,
+            self.transform,
             [part.info.name for part in replaced],
         )
         self._parts = [*self._parts[:kept], _Part(first, level, info)]

@@ -74,7 +74,7 @@ def tie(
         return None
     queries, matches, turns = queries[agreeing], matches[agreeing], turns[agreeing]
     sigma, yaw_sigma = max_distance, max_angle
-    for _ in range(3):  # weights follow from what is left, and the fit from them
+    for _ in range(10):  # weights follow from what is left, and the fit from them
         yaw, fitted_sigma = _yaw(queries, matches, turns, sigma, yaw_sigma)
         shift = matches[:, :3].mean(axis=0) - _turned(queries, yaw).mean(axis=0)
         left = _turned(queries, yaw) + shift - matches[:, :3]
@@ -115,7 +115,11 @@ def _yaw(
     sigma: float,
     yaw_sigma: float,
 ) -> tuple[float, float]:
-    """Return the yaw of the least squares over positions and yaws, and its sigma; radians."""
+    """Return the yaw of the least squares over positions and yaws, and its sigma; radians.
+
+    All yaws together weigh as much as one: who drives along a place a little askew does so in every
+    keyframe. So it takes positions that lie apart to be sure.
+    """
     a = queries[:, :2] - queries[:, :2].mean(axis=0)
     b = matches[:, :2] - matches[:, :2].mean(axis=0)
     along = float((a * b).sum()) / sigma**2
@@ -127,9 +131,9 @@ def _yaw(
         yaw = math.atan2(across, along)
     curvature = 1.0
     for _ in range(20):
-        left = float(_wrapped(yaw - known).sum()) / yaw_sigma**2
+        left = float(_wrapped(yaw - known).mean()) / yaw_sigma**2 if len(known) else 0.0
         slope = along * math.sin(yaw) - across * math.cos(yaw) + left
-        bend = along * math.cos(yaw) + across * math.sin(yaw) + len(known) / yaw_sigma**2
+        bend = along * math.cos(yaw) + across * math.sin(yaw) + bool(len(known)) / yaw_sigma**2
         curvature = max(bend, 1e-9)
         step = slope / curvature
         yaw -= step

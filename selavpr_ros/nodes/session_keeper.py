@@ -175,6 +175,8 @@ class SessionKeeper:
                 self._first,
             )
         if self._joined is not None:
+            assert self.tied is not None
+            self._joined.transform = self.tied.transform  # known better with each closure
             return self._joined
         if self._own is None:
             self._own_path = self._free_folder()
