@@ -91,6 +91,7 @@ class LoopClosureNode(CameraNode[LoopSettings]):
         self._monitor.begin_session()
         self._outputs = LoopOutputs(self)
         self._save_problem = None
+        self._odometry_frame = ""  # one for the whole session
         if not self._session.keeper.possible:
             self.get_logger().warning(
                 "the session will not be saved: set the parameter save_to to a folder"
@@ -100,7 +101,6 @@ class LoopClosureNode(CameraNode[LoopSettings]):
         """Subscribe to odometry and camera_info, and begin to save now and then."""
         settings = self._settings
         self._frames = WaitingFrames(settings.odometry_timeout, time.monotonic())
-        self._odometry_frame = ""
         self._odometry_problem = None
         self._subscriptions_beside.append(
             self.create_subscription(Odometry, "odom", self._on_odometry, ODOMETRY_QOS)
@@ -286,8 +286,11 @@ class LoopClosureNode(CameraNode[LoopSettings]):
 
     def _save_now_and_then(self) -> None:
         """Save what is new, unless the last save still runs."""
-        if self._autosave is not None and not self._autosave.done():
-            return
+        if self._autosave is None or self._autosave.done():
+            self._autosave = self._submit_autosave()
+
+    def _submit_autosave(self) -> Future[None]:
+        """Let the third thread save what is new."""
         keeper = self._loaded()[1].keeper
 
         def done(saving: Future[None]) -> None:
@@ -297,17 +300,17 @@ class LoopClosureNode(CameraNode[LoopSettings]):
                 self.get_logger().error(problem)
             self._save_problem = problem
 
-        self._autosave = self._saving.submit(keeper.autosave)
-        self._autosave.add_done_callback(done)
+        autosave = self._saving.submit(keeper.autosave)
+        autosave.add_done_callback(done)
+        return autosave
 
     def _save_the_rest(self, timeout: float | None) -> bool:
         """Save what the last autosave did not have; False where the disk is still at it."""
         if not self._settings.autosave_seconds:
             return True
-        self._save_now_and_then()
-        assert self._autosave is not None
         try:
-            self._autosave.exception(timeout)
+            # Behind whatever is being saved: that one may have begun before the last keyframe.
+            self._submit_autosave().exception(timeout)
         except StillSaving:
             return False
         return True

@@ -204,7 +204,8 @@ class SessionKeeper:
             wanted = Path(os.path.expanduser(self._save_to))
         else:
             assert self._map is not None  # else nothing is saved
-            wanted = self._map.path.with_name(f"{self._map.path.resolve().name}-session")
+            beside = self._map.path.resolve()
+            wanted = beside.with_name(f"{beside.name}-session")
         path, number = wanted, 1
         while path.exists():
             number += 1
