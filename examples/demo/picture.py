@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from examples.demo.report import RADIUS, Report, Row
+from examples.sheet import Sheet
 from examples.streets.materials import Colour, Image
 
 WIDTH, HEIGHT = 1760, 1000
@@ -25,7 +25,6 @@ _SCALE: tuple[tuple[float, Colour, str], ...] = (
     (25.0, (240, 164, 32), f"{RADIUS:.0f} to 25 m"),
     (np.inf, (200, 48, 40), "more than 25 m"),
 )
-_FINE = 2  # drawn so much larger, then reduced, for smooth lines
 
 
 def draw(
@@ -43,7 +42,7 @@ def draw(
     pairs: rows with the query's picture and that of the place found (None: no thumbnail).
     north_up: whether y is north, or only the odometry's own axis.
     """
-    sheet = _Sheet()
+    sheet = Sheet(WIDTH, HEIGHT, _PAPER)
     sheet.text(title, 40, 58, 30, _INK, bold=True)
     sheet.text(subtitle, 40, 94, 19, _FAINT)
     _plan(sheet, report, np.asarray(places, float)[:, :2], np.asarray(query_line, float))
@@ -53,67 +52,13 @@ def draw(
     return sheet.finished()
 
 
-class _Sheet:
-    """A canvas addressed in final pixels."""
-
-    def __init__(self) -> None:
-        self._image = np.full((HEIGHT * _FINE, WIDTH * _FINE, 3), _PAPER, np.uint8)
-
-    def finished(self) -> Image:
-        small = cv2.resize(self._image, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-        return np.asarray(small, np.uint8)
-
-    def line(
-        self, points: ArrayLike, colour: Colour, width: float = 1.0, closed: bool = False
-    ) -> None:
-        scaled = np.round(np.asarray(points, float) * _FINE * 16).astype(np.int32)
-        thick = max(1, round(width * _FINE))
-        cv2.polylines(self._image, [scaled], closed, colour, thick, cv2.LINE_AA, 4)
-
-    def polygon(self, points: ArrayLike, colour: Colour) -> None:
-        scaled = np.round(np.asarray(points, float) * _FINE * 16).astype(np.int32)
-        cv2.fillPoly(self._image, [scaled], colour, cv2.LINE_AA, 4)
-
-    def dot(self, point: ArrayLike, radius: float, colour: Colour, filled: bool = True) -> None:
-        x, y = (round(float(value) * _FINE) for value in np.asarray(point, float))
-        thick = -1 if filled else _FINE
-        cv2.circle(self._image, (x, y), round(radius * _FINE), colour, thick, cv2.LINE_AA)
-
-    def text(
-        self, text: str, x: float, y: float, size: float, colour: Colour, bold: bool = False
-    ) -> None:
-        """Write with the baseline's left end at (x, y); `size` is about the height in pixels."""
-        face = cv2.FONT_HERSHEY_DUPLEX if bold else cv2.FONT_HERSHEY_SIMPLEX
-        scale = _fitting(text, face, size * _FINE)
-        at = (round(x * _FINE), round(y * _FINE))
-        cv2.putText(self._image, text, at, face, scale, colour, _FINE if bold else 2, cv2.LINE_AA)
-
-    def picture(self, image: Image, left: float, top: float, width: float, height: float) -> None:
-        """Paste a picture into a box, whole, in its own proportions, centred."""
-        rows, columns = image.shape[:2]
-        share = min(width / columns, height / rows)
-        wide, high = round(columns * share * _FINE), round(rows * share * _FINE)
-        x = round((left + 0.5 * (width - columns * share)) * _FINE)
-        y = round((top + 0.5 * (height - rows * share)) * _FINE)
-        method = cv2.INTER_AREA if share * _FINE < 1 else cv2.INTER_CUBIC
-        self._image[y : y + high, x : x + wide] = cv2.resize(
-            image, (wide, high), interpolation=method
-        )
-
-
-def _fitting(text: str, face: int, height: float) -> float:
-    """OpenCV's scale at which capital letters are about 0.7 of `height` pixels high."""
-    (_, high), _ = cv2.getTextSize("H", face, 1.0, 1)
-    return 0.7 * height / max(high, 1)
-
-
 def colour_of(error: float) -> Colour:
     """The colour of a pose that is this many metres off."""
     return next(colour for limit, colour, _ in _SCALE if error <= limit)
 
 
 def _plan(
-    sheet: _Sheet, report: Report, places: NDArray[np.float64], line: NDArray[np.float64]
+    sheet: Sheet, report: Report, places: NDArray[np.float64], line: NDArray[np.float64]
 ) -> None:
     """Both tracks from above, north up."""
     left, top, right, bottom = _PLAN
@@ -157,7 +102,7 @@ def _plan(
     _legend(sheet, report)
 
 
-def _arrow(sheet: _Sheet, line: NDArray[np.float64]) -> None:
+def _arrow(sheet: Sheet, line: NDArray[np.float64]) -> None:
     """Show the direction of the drive at its end."""
     end = line[-1]
     far = line[np.linalg.norm(line - end, axis=1) > 12]
@@ -169,7 +114,7 @@ def _arrow(sheet: _Sheet, line: NDArray[np.float64]) -> None:
     sheet.polygon([tip, tip - 14 * ahead + 7 * side, tip - 14 * ahead - 7 * side], _QUERY)
 
 
-def _scale_bar(sheet: _Sheet, scale: float) -> None:
+def _scale_bar(sheet: Sheet, scale: float) -> None:
     left, _, _, bottom = _PLAN
     length = next(m for m in (500, 200, 100, 50, 20, 10, 5, 2, 1) if m * scale <= 220 or m == 1)
     x, y = left + 24, bottom - 62
@@ -179,14 +124,14 @@ def _scale_bar(sheet: _Sheet, scale: float) -> None:
     sheet.text(f"{length} m", x + length * scale + 10, y + 4, 17, _INK)
 
 
-def _north(sheet: _Sheet) -> None:
+def _north(sheet: Sheet) -> None:
     _, _, right, bottom = _PLAN
     x, y = right - 34, bottom - 84
     sheet.polygon([(x, y - 34), (x + 8, y), (x, y - 7), (x - 8, y)], _INK)
     sheet.text("N", x - 6, y + 20, 17, _INK)
 
 
-def _legend(sheet: _Sheet, report: Report) -> None:
+def _legend(sheet: Sheet, report: Report) -> None:
     left, _, _, bottom = _PLAN
     y, x = bottom - 22, left + 24.0
     sheet.dot((x, y - 5), 3.6, _MAP)
@@ -211,7 +156,7 @@ def _legend(sheet: _Sheet, report: Report) -> None:
         x += 26 + 8.4 * len(label)
 
 
-def _pairs(sheet: _Sheet, pairs: Sequence[tuple[Row, Image, Image | None]]) -> None:
+def _pairs(sheet: Sheet, pairs: Sequence[tuple[Row, Image, Image | None]]) -> None:
     """Pictures of some queries, each beside the place that was found for it."""
     left, top, width, height = 1080.0, 160.0, 312.0, 234.0
     which = ": the best, the middle and the worst" if len(pairs) == 3 else ""
