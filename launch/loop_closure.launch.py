@@ -2,7 +2,7 @@
 
     ros2 launch selavpr_ros loop_closure.launch.py save_to:=campus image:=/camera/image_raw
 
-The arguments that a user leaves empty keep the values of the parameter file.
+Arguments that are left empty keep the values of the parameter file.
 """
 
 from pathlib import Path

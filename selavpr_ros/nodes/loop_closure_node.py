@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from importlib import import_module
 
 from selavpr_ros.nodes.process import run
 
 
 def main() -> int:
-    """Run the node until SIGINT or SIGTERM; returns the exit code."""
-    return run(_make_node)
-
-
-def _make_node() -> Any:
-    # Imported here, where a signal that comes during the import is already handled.
-    from selavpr_ros.nodes.loop_closure import LoopClosureNode
-
-    return LoopClosureNode()
+    """Look for loops until SIGINT or SIGTERM; returns the exit code."""
+    # Not imported above: a signal that comes meanwhile is handled only once `run` has begun.
+    return run(lambda: import_module("selavpr_ros.nodes.loop_closure").LoopClosureNode())
 
 
 if __name__ == "__main__":

@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 from selavpr_ros.nodes.loop_parameters import LoopSettings
 from test.selavpr_ros.nodes.conftest import pattern
 from test.selavpr_ros.nodes.live import NodeProcess, Probe, RemoteNode
-from test.selavpr_ros.nodes.test_localization_node import at, image_message, values
+from test.selavpr_ros.nodes.test_localization_node import (
+    at,
+    image_message,
+    odometry_message,
+    values,
+)
 
 pytest.importorskip("rclpy", reason="needs rclpy: source ROS 2 or install the extra ros")
 
@@ -87,12 +92,8 @@ def where(step: int) -> tuple[float, float, float]:
 
 def odometry(seconds: int, pose: tuple[float, float, float], frame: str = "odom") -> Odometry:
     x, y, yaw = pose
-    message = Odometry(child_frame_id="base_link")
-    message.header.frame_id = frame
-    message.header.stamp.sec = seconds
-    message.pose.pose.position.x, message.pose.pose.position.y = x, y
-    message.pose.pose.orientation.z = math.sin(yaw / 2)
-    message.pose.pose.orientation.w = math.cos(yaw / 2)
+    message = odometry_message(seconds, x, yaw, frame)
+    message.pose.pose.position.y = y
     return message
 
 
