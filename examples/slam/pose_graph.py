@@ -125,5 +125,7 @@ def installed() -> Any:
     try:
         import gtsam
     except ImportError as error:
-        raise SlamError(f"this example needs gtsam ({error}): pip install gtsam") from error
+        raise SlamError(
+            f"this example needs gtsam ({error}): pip install 'gtsam>=4.2.1'"
+        ) from error
     return gtsam

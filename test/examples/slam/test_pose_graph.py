@@ -100,5 +100,5 @@ def test_without_gtsam_one_line_says_what_to_install(monkeypatch: pytest.MonkeyP
         return real(name, *arguments, **options)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(SlamError, match="pip install gtsam"):
+    with pytest.raises(SlamError, match="pip install 'gtsam"):
         PoseGraph(odometry(0), [])
