@@ -195,8 +195,8 @@ def _illustrate(
     before, after = (error.rms for error in comparison.errors)
     picture = draw(
         comparison,
-        title=f"{comparison.kept.sum()} loop closures bring {before:.1f} m of error"
-        f" down to {after:.1f} m",
+        title=f"{comparison.kept.sum()} loop closures take the error from {before:.1f} m"
+        f" to {after:.1f} m",
         subtitle=f"{driven(comparison.truth):.0f} m through {name}; odometry errs by {drift}"
         f" (seed {seed}); both tracks turned and shifted onto the truth",
     )
