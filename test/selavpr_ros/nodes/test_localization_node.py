@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -326,15 +327,17 @@ def test_thresholds_are_those_of_the_map_s_calibration_unless_set(
 ) -> None:
     from selavpr_core.place_map import MapWriter, PlaceMap
 
-    def calibrated(name: str, places: int) -> str:
-        """The street, with a margin that no two places of it have."""
-        path = write_map(tmp_path / name, street, slice(None))
+    path = tmp_path / "street"
+    shutil.copytree(street.path, path)
+
+    def calibrate(places: int) -> None:
+        """With a margin that no two places of the street have."""
         calibration = replace(CALIBRATION, similarity=0.125, margin=0.5, places=places)
         with MapWriter(path, PlaceMap.load(path).model, DATUM) as writer:
             writer.set_calibration(calibration)
-        return str(path)
 
-    assert node.set_parameters(map=calibrated("street", 12)) == []
+    calibrate(12)
+    assert node.set_parameters(map=str(path)) == []
     assert node.configure()
     assert node.activate()
 
@@ -353,7 +356,7 @@ def test_thresholds_are_those_of_the_map_s_calibration_unless_set(
     assert values(status)["least similarity"] == f"0.125 {found}"
     assert values(status)["least margin"] == "0.000 (set by the parameter)"
     # A map that has grown since.
-    assert node.set_parameters(map=calibrated("grown", 5)) == []
+    calibrate(5)
     assert node.trigger("load_map")[0]
     problem = "the calibration is older than the map (5 places then, 12 now)"
     status = node.wait_for_status(f"^localised.*; {re.escape(problem)}", show)
