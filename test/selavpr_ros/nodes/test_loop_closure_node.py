@@ -45,6 +45,7 @@ PLAIN: dict[str, Any] = {
     "exclusion_seconds": 3.0,
     "exclusion_metres": 3.0,
     "autosave_seconds": 0.0,
+    "image_timeout": 600.0,  # however slow the machine is
 }
 PLACES = 8  # of a round trip, 2 m apart
 START = 1000  # s
