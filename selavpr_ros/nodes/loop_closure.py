@@ -177,10 +177,9 @@ class LoopClosureNode(CameraNode[LoopSettings]):
         frame = message.header.frame_id
         try:
             pose = messages.planar_pose(message.pose.pose)
-            if not frame or frame != (self._odometry_frame or frame):
-                raise ValueError(
-                    f"it is in frame {frame!r}, and before in {self._odometry_frame!r}"
-                )
+            before = self._odometry_frame or frame
+            if not frame or frame != before:
+                raise ValueError(f"it is in frame {frame!r} now, and was in {before!r}")
         except ValueError as error:
             self._odometry_problem = f"odometry cannot be used: {error}"
             return
