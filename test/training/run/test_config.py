@@ -168,16 +168,19 @@ def test_another_teachers_file_counts_by_what_is_in_it(file: Path) -> None:
     assert changed_keys(load_config(file), taught()) == ["distillation"]
 
 
-def test_the_configuration_of_a_backbone_is_valid(project: Path) -> None:
-    config = load_config(project / "training" / "configs" / "tiny_backbone.yaml")
-    assert (config.name, config.model.preset, config.model.strategy) == (
-        "tiny_backbone",
-        "tiny",
-        "full",
-    )
-    assert config.distillation is not None
-    after = load_config(project / "training" / "configs" / "tiny_float.yaml")
-    assert after.model.backbone == "runs/tiny_backbone/best.safetensors"
+def test_the_configurations_of_the_tiny_network_build_on_one_another(project: Path) -> None:
+    configs = {
+        stage: load_config(project / "training" / "configs" / f"tiny_{stage}.yaml")
+        for stage in ("backbone", "tuned", "float", "hash")
+    }
+    for stage in ("backbone", "tuned"):
+        config = configs[stage]
+        assert (config.name, config.model.preset) == (f"tiny_{stage}", "tiny")
+        assert config.model.strategy == "full"
+        assert config.distillation is not None
+    assert configs["tuned"].model.backbone == f"{configs['backbone'].folder}/best.safetensors"
+    assert configs["float"].model.init == f"{configs['tuned'].folder}/best.safetensors"
+    assert configs["hash"].model.init == f"{configs['float'].folder}/best.safetensors"
 
 
 @pytest.mark.parametrize("preset", ["base", "large", "small", "tiny"])
