@@ -42,7 +42,7 @@ else
     echo "Environment in $VENV with $("$python" --version) and ROS 2 Jazzy from wheels" \
          "(about 5 GB, a few minutes the first time)"
     "$python" -m venv $clear "$VENV"
-    extras='.[test,train,ros]' numpy='numpy'
+    extras='.[test,train,ros,slam]' numpy='numpy'
 fi
 "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check \
     --constraint constraints.txt --editable "$extras" "$numpy"

@@ -82,6 +82,8 @@ setup(
             "pyyaml",
             "ruff",
         ],
+        # For examples/slam. Earlier releases crash with NumPy 2 on Python 3.10.
+        "slam": ["gtsam>=4.2.1; python_version>='3.11'", "gtsam==4.3a1; python_version<'3.11'"],
         # For training/ and its evaluation, which run from a checkout.
         "train": [
             "jinja2",
