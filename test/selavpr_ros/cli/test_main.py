@@ -162,7 +162,7 @@ def test_a_closed_pipe_is_quiet(street: Path, project: Path) -> None:
 def test_an_interrupt_of_any_command_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(_: object) -> None:
+    def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("selavpr_core.place_map.map_info", interrupted)
