@@ -29,7 +29,7 @@ from examples.streets.buildings import House
 from examples.streets.light import Light
 from examples.streets.plan import Block, Lot, Plan, Points, Street, inset, rounded
 from selavpr_ros.loop_closure import CameraModel, LoopClosureSettings
-from selavpr_ros.nodes.odometry import PlanarPose
+from selavpr_ros.planar_pose import PlanarPose
 
 PITCH = 80.0  # metres from crossing to crossing: as far as the next look-alike is
 ROWS, COLUMNS = 4, 5  # crossings

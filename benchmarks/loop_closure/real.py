@@ -13,7 +13,7 @@ from selavpr_ros.bags import BagReader, choose_topic, stamp_of
 from selavpr_ros.images import to_rgb
 from selavpr_ros.loop_closure import LoopClosureSettings
 from selavpr_ros.mapping.recording import IMAGE_TYPES, ODOMETRY_TYPES
-from selavpr_ros.nodes.odometry import PlanarPose, quaternion_yaw
+from selavpr_ros.planar_pose import PlanarPose, quaternion_yaw
 from training.errors import DatasetError
 
 EXCLUDED = 10

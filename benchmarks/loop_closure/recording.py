@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from selavpr_core.describer import Describer, Description
 from selavpr_ros.loop_closure import CameraModel, LoopClosureSettings
-from selavpr_ros.nodes.odometry import PlanarPose
+from selavpr_ros.planar_pose import PlanarPose
 
 SAME_DISTANCE = 25.0  # metres, by the convention of the field's benchmarks
 SAME_ANGLE = np.radians(45.0)

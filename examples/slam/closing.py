@@ -14,7 +14,7 @@ from examples.slam.track import Poses, Track
 from selavpr_core.place_map import ModelInfo, Session
 from selavpr_ros.loop_closure import CameraModel, Closure, LoopClosureSettings, LoopDetector
 from selavpr_ros.loop_closure.detector import Describe
-from selavpr_ros.nodes.odometry import PlanarPose
+from selavpr_ros.planar_pose import PlanarPose
 
 
 class Loops(NamedTuple):

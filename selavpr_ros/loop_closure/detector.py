@@ -25,7 +25,7 @@ from selavpr_ros.loop_closure.stretches import Stretch, Stretches
 from selavpr_ros.mapping.geotag import ASSUMED_POSE_SIGMA
 from selavpr_ros.mapping.heading import ASSUMED_YAW_SIGMA
 from selavpr_ros.mapping.thumbnail import thumbnail
-from selavpr_ros.nodes.odometry import PlanarPose
+from selavpr_ros.planar_pose import PlanarPose
 
 if TYPE_CHECKING:  # importing torch takes seconds
     from selavpr_core.describer import Description

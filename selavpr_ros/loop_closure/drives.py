@@ -7,7 +7,7 @@ from array import array
 from typing import NamedTuple
 
 from selavpr_ros.loop_closure.stretches import NANOSECONDS, Stretch
-from selavpr_ros.nodes.odometry import PlanarPose
+from selavpr_ros.planar_pose import PlanarPose
 
 
 class Drive(NamedTuple):

@@ -7,7 +7,7 @@ import numpy as np
 from selavpr_ros.loop_closure.settings import LoopClosureSettings
 from selavpr_ros.loop_closure.stretches import NANOSECONDS
 from selavpr_ros.mapping.keyframes import KeyframeSelector
-from selavpr_ros.nodes.odometry import PlanarPose
+from selavpr_ros.planar_pose import PlanarPose
 
 
 class KeyframeGate:

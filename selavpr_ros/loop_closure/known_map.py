@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from selavpr_core.retrieval import Localizer
 from selavpr_ros.loop_closure.candidate import Candidate
 from selavpr_ros.loop_closure.drives import Drive, Waypoint
-from selavpr_ros.nodes.odometry import PlanarPose
+from selavpr_ros.planar_pose import PlanarPose
 
 
 class KnownMap:

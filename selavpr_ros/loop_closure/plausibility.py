@@ -9,7 +9,7 @@ from typing import NamedTuple
 from selavpr_ros.loop_closure.candidate import Candidate, Verdict
 from selavpr_ros.loop_closure.drives import Drive, Waypoint
 from selavpr_ros.loop_closure.settings import LoopClosureSettings
-from selavpr_ros.nodes.odometry import PlanarPose
+from selavpr_ros.planar_pose import PlanarPose
 
 WITNESSES = 5
 """Closures between the same two drives that a new one is compared with."""

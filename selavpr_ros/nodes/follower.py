@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from selavpr_core.place_filter import Belief, Motion, PlaceFilter
-from selavpr_ros.nodes.odometry import PlanarPose
+from selavpr_ros.planar_pose import PlanarPose
 
 if TYPE_CHECKING:  # it imports torch, which only a node that is configured pays for
     from selavpr_core.place_map import PlaceMap

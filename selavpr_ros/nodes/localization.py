@@ -31,7 +31,7 @@ from selavpr_ros.nodes.frame_monitor import Status
 from selavpr_ros.nodes.mailbox import Frame
 from selavpr_ros.nodes.model import describer_facts
 from selavpr_ros.nodes.monitor import Monitor
-from selavpr_ros.nodes.odometry import OdomCorrection, PlanarPose
+from selavpr_ros.nodes.odometry import OdomCorrection
 from selavpr_ros.nodes.outcome import Failed, Judged, Localized, Outcome, Undecodable, Unsettled
 from selavpr_ros.nodes.outputs import Outputs
 from selavpr_ros.nodes.parameters import Settings
@@ -39,6 +39,7 @@ from selavpr_ros.nodes.recognizer import Recognition, Recognizer
 from selavpr_ros.nodes.timing import describe_seconds
 from selavpr_ros.nodes.transforms import transform_broadcaster
 from selavpr_ros.nodes.verdict import verdict_by_filter, verdict_by_image
+from selavpr_ros.planar_pose import PlanarPose
 
 OLDEST_IMAGE = 60.0  # s; an older stamp was taken by another clock
 

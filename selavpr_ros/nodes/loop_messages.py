@@ -13,7 +13,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from selavpr_ros.loop_closure.camera import CameraModel, DistortionModel
 from selavpr_ros.nodes import messages
-from selavpr_ros.nodes.odometry import PlanarPose
+from selavpr_ros.planar_pose import PlanarPose
 
 if TYPE_CHECKING:  # the package imports torch
     from selavpr_ros.loop_closure import Closure, Waypoint

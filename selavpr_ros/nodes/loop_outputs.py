@@ -13,7 +13,7 @@ from visualization_msgs.msg import MarkerArray
 
 from selavpr_ros.loop_closure.tie import Tie
 from selavpr_ros.nodes import loop_messages
-from selavpr_ros.nodes.odometry import PlanarPose
+from selavpr_ros.planar_pose import PlanarPose
 
 if TYPE_CHECKING:  # the package imports torch
     from selavpr_ros.loop_closure import Closure, Keyframe

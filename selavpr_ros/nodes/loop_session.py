@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # importing torch takes seconds: only a node that is configur
     from selavpr_core.place_map import PlaceMap, Session
     from selavpr_core.retrieval.localizer import Mode
     from selavpr_ros.loop_closure import CameraModel, Keyframe, LoopDetector
-    from selavpr_ros.nodes.odometry import PlanarPose
+    from selavpr_ros.planar_pose import PlanarPose
 
 
 class LoopSession:

@@ -26,8 +26,8 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from selavpr_core.geodesy import Datum
 from selavpr_ros.nodes.frame_monitor import Status
-from selavpr_ros.nodes.odometry import PlanarPose, pose_problem, quaternion_yaw
 from selavpr_ros.nodes.pose_estimate import PoseEstimate, yaw_quaternion
+from selavpr_ros.planar_pose import PlanarPose, pose_problem, quaternion_yaw
 
 if TYPE_CHECKING:
     from selavpr_core.place_map import PlaceMap

@@ -9,38 +9,12 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
-from typing import NamedTuple
+
+from selavpr_ros.planar_pose import PlanarPose
 
 KEPT = 10_000_000_000  # ns of odometry that are remembered: longer than any inference takes
 WIDEST_GAP = 1_000_000_000  # ns between two odometry messages that may be interpolated across
 CARRIED_ON = 500_000_000  # ns after the newest pose for which it is guessed how the motion went on
-NORM_TOLERANCE = 1e-2  # of a quaternion's norm: rounding is far less, an unset one far more
-
-
-class PlanarPose(NamedTuple):
-    """A position in metres and a yaw in radians."""
-
-    x: float
-    y: float
-    z: float
-    yaw: float
-
-
-def quaternion_yaw(x: float, y: float, z: float, w: float) -> float:
-    """Yaw in radians, as the last of the z-y-x Euler angles (REP-103); any norm but zero."""
-    return math.atan2(2.0 * (w * z + x * y), w * w + x * x - y * y - z * z)
-
-
-def pose_problem(
-    position: tuple[float, float, float], quaternion: tuple[float, float, float, float]
-) -> str | None:
-    """Why a position in metres and a quaternion (x, y, z, w) are no pose; None where they are."""
-    if not all(math.isfinite(value) for value in (*position, *quaternion)):
-        return "its position or orientation is not finite"
-    norm = math.hypot(*quaternion)
-    if abs(norm - 1.0) > NORM_TOLERANCE:
-        return f"its orientation has norm {norm:.2f} instead of 1"
-    return None
 
 
 class OdometryBuffer:

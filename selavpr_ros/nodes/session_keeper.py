@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from selavpr_core.errors import MapError
 from selavpr_ros.loop_closure.tie import Tie, tie
-from selavpr_ros.nodes.odometry import PlanarPose
+from selavpr_ros.planar_pose import PlanarPose
 
 if TYPE_CHECKING:  # the package imports torch
     from selavpr_core.place_map import Autosave, PlaceMap, Session

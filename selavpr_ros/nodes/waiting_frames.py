@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Generic, NamedTuple, TypeVar
 
-from selavpr_ros.nodes.odometry import OdometryBuffer, PlanarPose
+from selavpr_ros.nodes.odometry import OdometryBuffer
+from selavpr_ros.planar_pose import PlanarPose
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from selavpr_core.describer import Description
 from selavpr_core.place_map import ModelInfo
-from selavpr_ros.nodes.odometry import PlanarPose
+from selavpr_ros.planar_pose import PlanarPose
 
 SECOND = 10**9
 MODEL = ModelInfo("cd" * 32, "made-up", "tiny", True, descriptor_dim=32, code_bytes=16)

@@ -20,7 +20,7 @@ from selavpr_ros.loop_closure import (
     LoopDetector,
     StretchReason,
 )
-from selavpr_ros.nodes.odometry import PlanarPose
+from selavpr_ros.planar_pose import PlanarPose
 from test.selavpr_ros.loop_closure.circuit import MODEL, PLACES, SECOND, Describer, picture, pose
 
 PLAIN = LoopClosureSettings(

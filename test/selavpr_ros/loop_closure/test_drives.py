@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from selavpr_ros.loop_closure.drives import Drive, DriveLog, ExclusionWindow
 from selavpr_ros.loop_closure.stretches import Stretch, StretchReason
-from selavpr_ros.nodes.odometry import PlanarPose
+from selavpr_ros.planar_pose import PlanarPose
 
 SECOND = 10**9
 FIRST = Stretch(0, StretchReason.FIRST, 0.0, 0)

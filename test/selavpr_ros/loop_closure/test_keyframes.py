@@ -4,7 +4,7 @@ import math
 
 from selavpr_ros.loop_closure.keyframes import KeyframeGate
 from selavpr_ros.loop_closure.settings import LoopClosureSettings
-from selavpr_ros.nodes.odometry import PlanarPose
+from selavpr_ros.planar_pose import PlanarPose
 
 SECOND = 10**9
 SETTINGS = LoopClosureSettings(

@@ -8,7 +8,7 @@ from selavpr_ros.loop_closure.candidate import Candidate
 from selavpr_ros.loop_closure.drives import Drive, Waypoint
 from selavpr_ros.loop_closure.plausibility import WITNESSES, Plausibility
 from selavpr_ros.loop_closure.settings import LoopClosureSettings
-from selavpr_ros.nodes.odometry import PlanarPose
+from selavpr_ros.planar_pose import PlanarPose
 
 HERE = Drive(None, 0)
 MAP = Drive("campus", 0)

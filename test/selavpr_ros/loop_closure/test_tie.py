@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selavpr_ros.loop_closure.tie import SURE_YAW, Tie, tie
-from selavpr_ros.nodes.odometry import PlanarPose
+from selavpr_ros.planar_pose import PlanarPose
 
 Pair = tuple[PlanarPose, PlanarPose]
 

@@ -11,7 +11,7 @@ from selavpr_core.place_filter import Motion
 from selavpr_core.retrieval.localizer import Match
 from selavpr_ros.nodes import follower
 from selavpr_ros.nodes.follower import Follower
-from selavpr_ros.nodes.odometry import PlanarPose
+from selavpr_ros.planar_pose import PlanarPose
 
 SECOND = 1_000_000_000
 SPACING = 2.0

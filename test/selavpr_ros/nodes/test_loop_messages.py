@@ -10,7 +10,7 @@ from sensor_msgs.msg import CameraInfo
 
 from selavpr_ros.loop_closure import Closure, Drive, Waypoint
 from selavpr_ros.nodes import loop_messages
-from selavpr_ros.nodes.odometry import PlanarPose
+from selavpr_ros.planar_pose import PlanarPose
 
 K = [500.0, 0.0, 320.0, 0.0, 510.0, 240.0, 0.0, 0.0, 1.0]
 P = [400.0, 0.0, 321.0, 7.0, 0.0, 410.0, 241.0, 0.0, 0.0, 0.0, 1.0, 0.0]

@@ -8,8 +8,8 @@ import pytest
 
 from selavpr_core.geodesy import Datum
 from selavpr_ros.nodes.frame_monitor import Level, Status
-from selavpr_ros.nodes.odometry import PlanarPose
 from selavpr_ros.nodes.pose_estimate import PoseEstimate, estimate_pose
+from selavpr_ros.planar_pose import PlanarPose
 
 pytest.importorskip("rclpy", reason="needs rclpy: source ROS 2 or install the extra ros")
 

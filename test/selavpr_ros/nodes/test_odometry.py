@@ -13,10 +13,9 @@ from selavpr_ros.nodes.odometry import (
     WIDEST_GAP,
     OdomCorrection,
     OdometryBuffer,
-    PlanarPose,
     map_to_odom,
-    quaternion_yaw,
 )
+from selavpr_ros.planar_pose import PlanarPose
 
 SECOND = 1_000_000_000
 coordinates = st.floats(-1e4, 1e4)
@@ -133,19 +132,6 @@ def test_time_that_jumps_back_starts_anew() -> None:
     buffer.add(3 * SECOND, PlanarPose(2.0, 0.0, 0.0, 0.0))
     assert len(buffer) == 1
     assert buffer.newest == 3 * SECOND
-
-
-@given(st.floats(-math.pi, math.pi), st.floats(-0.5, 0.5), st.floats(-0.5, 0.5))
-def test_yaw_of_a_tilted_robot(yaw: float, pitch: float, roll: float) -> None:
-    cy, sy = math.cos(yaw / 2), math.sin(yaw / 2)
-    cp, sp = math.cos(pitch / 2), math.sin(pitch / 2)
-    cr, sr = math.cos(roll / 2), math.sin(roll / 2)
-    # The product of the rotations about z, y, x, written out.
-    x = cy * cp * sr - sy * sp * cr
-    y = cy * sp * cr + sy * cp * sr
-    z = sy * cp * cr - cy * sp * sr
-    w = cy * cp * cr + sy * sp * sr
-    assert math.cos(quaternion_yaw(x, y, z, w) - yaw) == pytest.approx(1.0)
 
 
 def correction_with_odometry(*stamps: int) -> OdomCorrection:

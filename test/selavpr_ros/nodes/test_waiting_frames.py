@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from selavpr_ros.nodes.odometry import PlanarPose
 from selavpr_ros.nodes.waiting_frames import LONGEST_WAIT, MOST_WAITING, WaitingFrames
+from selavpr_ros.planar_pose import PlanarPose
 
 SECOND = 10**9
 HERE, THERE = PlanarPose(0.0, 0.0, 0.0, 0.0), PlanarPose(2.0, 0.0, 0.0, 0.0)
