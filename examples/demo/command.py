@@ -169,7 +169,7 @@ def _demonstrate(options: argparse.Namespace, topics: Topics, voice: _Voice) -> 
     voice.step("done")
     for line in (*report.table(), "", *report.summary()):
         voice.say(line)
-    _say_what_next(voice, folder, map_path, picture)
+    _say_what_next(voice, folder, map_path, query_bag, picture)
     if options.json:
         print(json.dumps(result, indent=1, allow_nan=False))
 
@@ -246,7 +246,9 @@ def _bags(
     return made
 
 
-def _say_what_next(voice: _Voice, folder: Path, map_path: Path, picture: Path) -> None:
+def _say_what_next(
+    voice: _Voice, folder: Path, map_path: Path, query_bag: Path, picture: Path
+) -> None:
     voice.say()
     for what, where in (
         ("picture of the matches", picture),
@@ -262,6 +264,10 @@ def _say_what_next(voice: _Voice, folder: Path, map_path: Path, picture: Path) -
     voice.say("next:")
     for command, meaning in (
         (f"{selavpr} map info {map_path}", "what is in the map"),
+        (
+            f"{selavpr} map view {map_path} --queries {query_bag} --output {folder}/map.html",
+            "map, drive and matches on one page to look at",
+        ),
         (f"{selavpr} query {map_path} PHOTO.jpg", "where a photo was taken"),
         ("make demo BAG=... QUERY=...", "the same with two bags of your own"),
     ):
