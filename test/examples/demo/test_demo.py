@@ -109,7 +109,7 @@ def test_two_drives_along_a_street(drives, tiny_weights, tmp_path):
     assert json.loads((output / "report.json").read_text()) == result
     for figure in ("poses published", "wrong, farther off", "95 % within", "recall@1 within 10 m"):
         assert figure in said
-    assert "next:" in said.splitlines()[-7]
+    assert "next:" in said.splitlines()[-9]
     for name in ("map", "tracks.png", "node.log"):
         assert (output / name).exists()
 
