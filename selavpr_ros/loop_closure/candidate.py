@@ -51,6 +51,8 @@ class Closure:
         similarity: cosine of the two.
         hamming: differing bits of their codes; None in mode "float".
         verification: the evidence of each verification that was made, by its name; JSON values.
+        margin: similarity minus that of the best candidate elsewhere; None where the match has no
+            position.
     """
 
     match: Waypoint
@@ -58,6 +60,7 @@ class Closure:
     similarity: float
     hamming: int | None
     verification: dict[str, dict[str, Any]]
+    margin: float | None = None
 
     @property
     def segment(self) -> str | None:
@@ -71,6 +74,7 @@ class Closure:
             "query": _waypoint_json(self.query),
             "similarity": self.similarity,
             "hamming": self.hamming,
+            "margin": self.margin,
             "verification": self.verification,
         }
 

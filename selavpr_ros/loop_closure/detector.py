@@ -19,6 +19,7 @@ from selavpr_ros.loop_closure.geometric import GeometricVerification
 from selavpr_ros.loop_closure.geometry import PICTURE_SIDE
 from selavpr_ros.loop_closure.keyframes import KeyframeGate
 from selavpr_ros.loop_closure.known_map import KnownMap
+from selavpr_ros.loop_closure.margin import Margins
 from selavpr_ros.loop_closure.plausibility import Plausibility
 from selavpr_ros.loop_closure.settings import LoopClosureSettings
 from selavpr_ros.loop_closure.stretches import Stretch, Stretches
@@ -66,9 +67,10 @@ class LoopDetector:
     Attributes:
         closures: keyframes that closed a loop.
         rejected: candidates refused, by the verification that refused them: "plausibility" (too
-            far by odometry), "consistency", "geometry", "witnesses" (contradicts the last
-            closures). "similarity" counts the keyframes whose best candidate was below the
-            threshold, and "late" the frames that came out of order.
+            far by odometry), "margin" (a place elsewhere looks as alike), "consistency",
+            "geometry", "witnesses" (contradicts the last closures). "similarity" counts the
+            keyframes whose best candidate was below the threshold, and "late" the frames that came
+            out of order.
     """
 
     def __init__(
@@ -105,12 +107,14 @@ class LoopDetector:
         self._window = ExclusionWindow(
             self._log, settings.exclusion_seconds, settings.exclusion_metres
         )
+        self._margins = Margins(settings)
         self._consistency = Consistency(settings)
         self._plausibility = Plausibility(settings)
         self._geometry = GeometricVerification(settings, session, self._map)
         # The cheapest first; witnesses last, since what they refuse may become one of them.
         checks: dict[str, tuple[bool, Check]] = {
             "plausibility": (settings.plausibility, self._plausibility.check_drift),
+            "margin": (settings.margin_threshold > -2, self._margins.check),
             "consistency": (settings.consistency, self._consistency.check),
             "geometry": (settings.geometry, self._geometry.check),
             "witnesses": (settings.plausibility, self._plausibility.check_witnesses),
@@ -195,6 +199,7 @@ class LoopDetector:
         if found and not similar:
             evidence = {"threshold": settings.similarity_threshold}
             rejections.append(Rejection(found[0], "similarity", evidence))
+        self._margins.begin(found)
         candidates = _distinct(similar, settings.max_candidates)
         closure, disputed = None, None
         for candidate in candidates:
@@ -206,6 +211,7 @@ class LoopDetector:
                     candidate.similarity,
                     candidate.hamming,
                     verification,
+                    self._margins.of(candidate),
                 )
                 self.closures += 1
                 self._plausibility.remember(query, candidate)

@@ -21,6 +21,8 @@ class LoopClosureSettings:
             are older than both, the metres along the track. Without odometry, and between
             stretches of one clock, the seconds alone decide.
         similarity_threshold: least similarity of a candidate.
+        margin_threshold: by how much a candidate must be more similar than the best one elsewhere
+            (see Margins); -2, below which no margin lies, asks nothing.
         max_candidates: distinct places, best first, that are verified until one passes.
         plausibility, consistency, geometry: which verifications a candidate must pass.
         odometry_drift: metres by which odometry may be wrong for each metre along the track.
@@ -42,6 +44,7 @@ class LoopClosureSettings:
     exclusion_seconds: float = 30.0
     exclusion_metres: float = 20.0
     similarity_threshold: float = 0.2
+    margin_threshold: float = -2.0
     max_candidates: int = 5
     plausibility: bool = True
     consistency: bool = True
@@ -75,6 +78,8 @@ class LoopClosureSettings:
             raise ValueError("max_gap must be positive")
         if not -1 <= self.similarity_threshold <= 1:
             raise ValueError("similarity_threshold must lie in [-1, 1]")
+        if not -2 <= self.margin_threshold <= 2:
+            raise ValueError("margin_threshold must lie in [-2, 2]")
         if not 0 <= self.min_coverage <= 1:
             raise ValueError("min_coverage must lie in [0, 1]")
         for name in ("max_candidates", "agreement_window", "agreement_reach", "min_inliers"):

@@ -150,6 +150,27 @@ def test_closures_before_make_up_for_drift(session: Session) -> None:
     assert len(wrong) <= half  # until the first right one nobody can know
 
 
+def test_a_look_alike_elsewhere_is_refused_where_a_margin_is_asked_for(session: Session) -> None:
+    """The circuit is 13 m wide, so it is made ten times as large: 25 m are a seventh of it."""
+    detector = LoopDetector(Describer({30: 3}), session, changed(margin_threshold=0.1))
+    frames = []
+    for step in range(PLACES + 5):
+        x, y, z, yaw = pose(step)
+        large = PlanarPose(10 * x, 10 * y, z, yaw)
+        frames.append(detector.add_keyframe(step * SECOND, large, picture(step % PLACES)))
+    assert frames[30].closure is not None  # nothing else looks like 3 yet
+    third = frames[PLACES + 3]
+    assert third.closure is None
+    assert {r.reason for r in third.rejections} == {"margin"}
+    assert third.rejections[0].evidence["margin"] == pytest.approx(0.0, abs=1e-3)
+    assert detector.rejected["margin"] == len(third.rejections) == 2
+    for keyframe in (*frames[PLACES : PLACES + 3], frames[PLACES + 4]):
+        assert keyframe.closure is not None
+        assert keyframe.closure.margin is not None
+        assert keyframe.closure.margin > 0.1
+        assert keyframe.closure.verification["margin"]["threshold"] == 0.1
+
+
 def test_a_place_that_only_one_keyframe_finds_is_refused(session: Session) -> None:
     detector = LoopDetector(Describer({30: 3}), session, changed(consistency=True))
     frames = drive(detector, range(PLACES + 3))
@@ -340,6 +361,7 @@ def test_a_closure_is_json(session: Session, known_map: Localizer) -> None:
     told = closure.to_json()
     assert json.loads(json.dumps(told, allow_nan=False)) == told
     assert told["match"]["segment"] == "lap_10"
+    assert told["margin"] == closure.margin == pytest.approx(closure.similarity + 1)  # all is near
     assert told["query"] == {
         "segment": None,
         "stretch": 0,

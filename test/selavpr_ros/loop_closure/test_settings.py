@@ -16,6 +16,7 @@ from selavpr_ros.loop_closure import LoopClosureSettings
         ("odometry_drift", -0.1),
         ("max_gap", 0.0),
         ("similarity_threshold", 1.5),
+        ("margin_threshold", -2.1),
         ("min_coverage", -0.1),
         ("max_candidates", 0),
         ("min_inliers", 0),
