@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 import time
 
@@ -54,6 +55,31 @@ def test_one_that_does_not_listen_is_killed(tmp_path, monkeypatch):
     with processes.running(child(code), log) as process:
         wait_for(lambda: b"deaf" in log.read_bytes())
     assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_while_it_starts_leaves_no_process_behind(tmp_path, monkeypatch, number):
+    started = []
+
+    class Interrupted(subprocess.Popen):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            started.append(self)
+            signal.raise_signal(number)
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    monkeypatch.setattr(processes.subprocess, "Popen", Interrupted)
+    command = child("import time; time.sleep(60)")
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            processes.run_for_json(command)
+        with pytest.raises(KeyboardInterrupt), processes.running(command, tmp_path / "log"):
+            pytest.fail("the interrupt was lost")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert len(started) == 2
+    assert not any(alive(process) for process in started)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_json_of_a_command_is_returned():
