@@ -15,7 +15,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from selavpr_ros.nodes.launching import BOOLEANS, camera_arguments, lifecycle_node
+from selavpr_ros.nodes.ros.launching import BOOLEANS, camera_arguments, lifecycle_node
 
 SHARE = Path(get_package_share_directory("selavpr_ros"))
 

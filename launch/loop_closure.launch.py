@@ -11,7 +11,7 @@ from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
-from selavpr_ros.nodes.launching import BOOLEANS, camera_arguments, lifecycle_node
+from selavpr_ros.nodes.ros.launching import BOOLEANS, camera_arguments, lifecycle_node
 
 SHARE = Path(get_package_share_directory("selavpr_ros"))
 

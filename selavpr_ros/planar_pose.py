@@ -22,6 +22,13 @@ def quaternion_yaw(x: float, y: float, z: float, w: float) -> float:
     return math.atan2(2.0 * (w * z + x * y), w * w + x * x - y * y - z * z)
 
 
+def yaw_quaternion(yaw: float) -> tuple[float, float, float, float]:
+    """Quaternion x, y, z, w of a rotation about z by `yaw` radians; identity for nan."""
+    if math.isnan(yaw):
+        return 0.0, 0.0, 0.0, 1.0
+    return 0.0, 0.0, math.sin(yaw / 2.0), math.cos(yaw / 2.0)
+
+
 def pose_problem(
     position: tuple[float, float, float], quaternion: tuple[float, float, float, float]
 ) -> str | None:

@@ -13,7 +13,7 @@ import pytest
 
 from selavpr_core import Describer, SelaVPR
 from selavpr_core.place_map import MapWriter, ModelInfo
-from selavpr_ros.nodes.parameters import PARAMETERS
+from selavpr_ros.nodes.localization.parameters import PARAMETERS
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selavpr_core.place_filter import Motion, PlaceFilter
-from selavpr_ros.nodes.pose_estimate import estimate_pose
+from selavpr_ros.nodes.localization.pose_estimate import estimate_pose
 
 Array = NDArray[np.float64]
 Look = tuple[NDArray[np.int64], Array]  # places and their similarities, best first

@@ -33,7 +33,8 @@ from examples.demo.answers import Answer, Replay, latencies
 from examples.demo.errors import DemoError
 from examples.demo.topics import Topics
 from selavpr_ros.bags import BagReader, stamp_of
-from selavpr_ros.nodes.messages import CANDIDATE_FIELDS, stamp_nanoseconds
+from selavpr_ros.nodes.localization.outputs.messages import CANDIDATE_FIELDS
+from selavpr_ros.nodes.ros.messages import stamp_nanoseconds
 
 NODE = "/localization_node"
 _START = 60.0  # seconds that the node's process has to offer its services

@@ -1,1 +1,1 @@
-"""The live nodes: pure parts that need no ROS, and the rclpy nodes built from them."""
+"""The live nodes: two executables, and what each of them is made of, in a folder of its own."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from selavpr_ros.nodes.process import run
+from selavpr_ros.nodes.ros.process import run
 
 
 def main() -> int:
@@ -14,7 +14,7 @@ def main() -> int:
 
 def _make_node() -> Any:
     # Imported here, where a signal that comes during the import is already handled.
-    from selavpr_ros.nodes.localization import LocalizationNode
+    from selavpr_ros.nodes.localization.node import LocalizationNode
 
     return LocalizationNode()
 

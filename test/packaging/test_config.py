@@ -8,30 +8,28 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from selavpr_ros.nodes.loop_parameters import LOOP_PARAMETERS
-from selavpr_ros.nodes.outcome import NotInMap
-from selavpr_ros.nodes.parameter_table import Parameter
-from selavpr_ros.nodes.parameters import PARAMETERS
-from selavpr_ros.nodes.state import state_json
+from selavpr_ros.nodes.localization.outcome import NotInMap
+from selavpr_ros.nodes.localization.outputs.state import state_json
+from selavpr_ros.nodes.localization.parameters import PARAMETERS
+from selavpr_ros.nodes.loop_closure.parameters import LOOP_PARAMETERS
+from selavpr_ros.nodes.ros.parameter_table import Parameter
 from test.packaging.project import calls
 
 
 class Documented(NamedTuple):
-    """A node, its parameter and launch files' name, its modules and its document."""
+    """A node: its parameter and launch files' name, the folder of its modules, its document."""
 
     file: str
     table: tuple[Parameter, ...]
-    module: str
+    folder: str
     outputs: str
     document: str
     services: int
 
 
 NODES = [
-    Documented("localize", PARAMETERS, "localization", "outputs", "node.md", 3),
-    Documented(
-        "loop_closure", LOOP_PARAMETERS, "loop_closure", "loop_outputs", "loop_closure.md", 2
-    ),
+    Documented("localize", PARAMETERS, "localization", "outputs/publishers", "node.md", 3),
+    Documented("loop_closure", LOOP_PARAMETERS, "loop_closure", "outputs", "loop_closure.md", 2),
 ]
 
 
@@ -58,11 +56,12 @@ def test_the_parameter_file_has_every_parameter_at_its_default(
         assert parameter.problem(values[parameter.name]) is None
 
 
-def published_topics(project: Path, outputs: str = "outputs") -> dict[str, str]:
+def published_topics(project: Path, node: Documented) -> dict[str, str]:
     """Topic -> message type of everything the node publishes below its name."""
     import ast
 
-    tree = ast.parse((project / "selavpr_ros" / "nodes" / f"{outputs}.py").read_text())
+    nodes = project / "selavpr_ros" / "nodes"
+    tree = ast.parse((nodes / node.folder / f"{node.outputs}.py").read_text())
     topics = {}
     for call in calls(tree, "create"):
         kind, topic = call.args[:2]
@@ -81,7 +80,7 @@ def test_rviz_shows_topics_that_the_node_publishes(project: Path) -> None:
         "MarkerArray": "MarkerArray",
         "Image": "Image",
     }
-    topics = published_topics(project)
+    topics = published_topics(project, NODES[0])
     view = yaml.safe_load((project / "config" / "localize.rviz").read_text())
     shown = {}
     for display in view["Visualization Manager"]["Displays"]:
@@ -120,7 +119,7 @@ def test_the_documented_topics_are_the_published_ones(
     document: str, node: Documented, project: Path
 ) -> None:
     documented = {row[0].strip("`"): row[1].split("/")[-1] for row in rows(document, "Published")}
-    topics = published_topics(project, node.outputs) | {"/diagnostics": "DiagnosticArray"}
+    topics = published_topics(project, node) | {"/diagnostics": "DiagnosticArray"}
     documented.pop("/tf", None)  # by tf2's own broadcaster
     assert documented == topics
 
@@ -136,7 +135,8 @@ def test_the_documented_services_are_the_node_s(
     document: str, node: Documented, project: Path
 ) -> None:
     nodes = project / "selavpr_ros" / "nodes"
-    source = "".join((nodes / f"{name}.py").read_text() for name in ("camera_node", node.module))
+    folders = ("camera", node.folder)
+    source = "".join((nodes / folder / "node.py").read_text() for folder in folders)
     offered = set(re.findall(r'create_service\(\s*\w+,\s*"(~/\w+)"', source))
     assert len(offered) == node.services
     assert {row[0].strip("`") for row in rows(document, "Services")} == offered
@@ -146,6 +146,6 @@ def test_the_documented_launch_arguments_are_the_declared_ones(
     document: str, node: Documented, project: Path
 ) -> None:
     source = (project / "launch" / f"{node.file}.launch.py").read_text()
-    source += (project / "selavpr_ros" / "nodes" / "launching.py").read_text()
+    source += (project / "selavpr_ros" / "nodes" / "ros" / "launching.py").read_text()
     declared = set(re.findall(r'DeclareLaunchArgument\(\s*"(\w+)"', source))
     assert {row[0].strip("`") for row in rows(document, "Launch arguments")} == declared

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import pytest
 
-from selavpr_ros.nodes.loop_parameters import LOOP_PARAMETERS
-from selavpr_ros.nodes.parameter_table import Parameter
-from selavpr_ros.nodes.parameters import PARAMETERS
+from selavpr_ros.nodes.localization.parameters import PARAMETERS
+from selavpr_ros.nodes.loop_closure.parameters import LOOP_PARAMETERS
+from selavpr_ros.nodes.ros.parameter_table import Parameter
 from test.packaging.project import calls, console_scripts, keyword
 
 SHARED = {
@@ -30,7 +30,7 @@ class Launch(NamedTuple):
 
 @pytest.fixture(scope="module", params=["localize", "loop_closure"])
 def launch(request: pytest.FixtureRequest, project: Path) -> Launch:
-    shared = (project / "selavpr_ros" / "nodes" / "launching.py").read_text()
+    shared = (project / "selavpr_ros" / "nodes" / "ros" / "launching.py").read_text()
     own = (project / "launch" / f"{request.param}.launch.py").read_text()
     tree = ast.parse(shared)
     tree.body += ast.parse(own).body

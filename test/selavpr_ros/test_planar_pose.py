@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selavpr_ros.planar_pose import pose_problem, quaternion_yaw
+from selavpr_ros.planar_pose import pose_problem, quaternion_yaw, yaw_quaternion
 
 
 @given(st.floats(-math.pi, math.pi), st.floats(-0.5, 0.5), st.floats(-0.5, 0.5))
@@ -20,6 +20,18 @@ def test_yaw_of_a_tilted_robot(yaw: float, pitch: float, roll: float) -> None:
     z = sy * cp * cr - cy * sp * sr
     w = cy * cp * cr + sy * sp * sr
     assert math.cos(quaternion_yaw(x, y, z, w) - yaw) == pytest.approx(1.0)
+
+
+@given(st.floats(-50, 50))
+def test_quaternion_of_a_yaw(yaw: float) -> None:
+    x, y, z, w = yaw_quaternion(yaw)
+    assert (x, y) == (0.0, 0.0)
+    assert math.hypot(z, w) == pytest.approx(1.0, abs=1e-9)
+    assert math.cos(2 * math.atan2(z, w) - yaw) == pytest.approx(1.0)
+
+
+def test_quaternion_of_a_yaw_that_nobody_knows_is_identity() -> None:
+    assert yaw_quaternion(math.nan) == (0.0, 0.0, 0.0, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from examples.demo import picture
 from examples.demo.answers import Answer, Replay, latencies
 from examples.demo.illustration import telling
 from examples.demo.report import RADIUS, Report
-from selavpr_ros.nodes.timing import Latency, describe_latency
+from selavpr_ros.nodes.camera.timing import Latency, describe_latency
 
 PLACES = np.array([[20.0 * number, 0.0, 0.0] for number in range(8)])
 

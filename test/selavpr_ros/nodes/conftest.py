@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from selavpr_core.geodesy import Datum
-from selavpr_ros.nodes.parameters import Settings
+from selavpr_ros.nodes.localization.parameters import Settings
 from test.selavpr_ros.nodes.live import NodeProcess, Probe, RemoteNode, own_domain
 
 DATUM = Datum.at(55.7047, 13.191, 40.0)

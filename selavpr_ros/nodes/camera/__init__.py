@@ -1,0 +1,1 @@
+"""What nodes share that work on the newest image of a camera with a model and a map."""

@@ -1,0 +1,1 @@
+"""The localization node: camera images found in a place map."""

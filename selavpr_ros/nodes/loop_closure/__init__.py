@@ -1,0 +1,1 @@
+"""The loop closure node: the robot notices that it is back where it was."""

@@ -1,0 +1,100 @@
+"""The messages of the loop closure node. Imports message types only."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, get_args
+
+from geometry_msgs.msg import PoseStamped
+from nav_msgs.msg import Path
+from sensor_msgs.msg import CameraInfo
+from std_msgs.msg import ColorRGBA, Header, String
+from visualization_msgs.msg import Marker, MarkerArray
+
+from selavpr_ros.loop_closure.camera import CameraModel, DistortionModel
+from selavpr_ros.nodes.ros.messages import point, pose_message, time_of
+from selavpr_ros.planar_pose import PlanarPose
+
+if TYPE_CHECKING:  # the package imports torch
+    from selavpr_ros.loop_closure import Closure, Waypoint
+
+# What drivers call the models that CameraModel knows by one name.
+_MODELS = {"fisheye": "equidistant", "": "plumb_bob"}
+
+
+def camera_model(info: CameraInfo, rectified: bool) -> CameraModel:
+    """The camera of a CameraInfo; of a rectified image it is the matrix P.
+
+    Raises ValueError for one that is not calibrated or that nobody here can compute with.
+    """
+    if rectified:
+        fx, cx, fy, cy = (float(info.p[i]) for i in (0, 2, 5, 6))
+        return CameraModel(info.width, info.height, fx, fy, cx, cy)
+    model = _MODELS.get(info.distortion_model, info.distortion_model)
+    if model not in get_args(DistortionModel):
+        raise ValueError(f"unknown distortion model {model!r}")
+    fx, cx, fy, cy = (float(info.k[i]) for i in (0, 2, 4, 5))
+    coefficients = tuple(float(value) for value in info.d)
+    return CameraModel(
+        info.width,
+        info.height,
+        fx,
+        fy,
+        cx,
+        cy,
+        coefficients if any(coefficients) else (),
+        model,
+    )
+
+
+def keyframe_pose(waypoint: Waypoint, frame: str) -> PoseStamped:
+    """The pose of a keyframe or place; identity in no frame where it has none."""
+    pose = PoseStamped()
+    pose.header.stamp = time_of(waypoint.stamp)
+    if waypoint.pose is not None:
+        pose.header.frame_id = frame
+        pose.pose = pose_message(waypoint.pose[:3], waypoint.pose.yaw)
+    return pose
+
+
+def closure_path(closure: Closure, odometry_frame: str, map_frame: str) -> Path:
+    """A closure as a path of exactly two poses: the match, then the query.
+
+    Each has its own stamp and frame; the match of a loaded map is in the map frame. The header is
+    that of the query.
+    """
+    match_frame = odometry_frame if closure.segment is None else map_frame
+    poses = [
+        keyframe_pose(closure.match, match_frame),
+        keyframe_pose(closure.query, odometry_frame),
+    ]
+    return Path(header=poses[1].header, poses=poses)
+
+
+def closure_report(closure: Closure) -> String:
+    """Everything about a closure as JSON."""
+    return String(data=json.dumps(closure.to_json(), allow_nan=False))
+
+
+def closure_markers(
+    number: int, query: PoseStamped, match: PlanarPose, segment: str | None
+) -> MarkerArray:
+    """A line from the match to the query, in the query's frame; each closure has a line of its own.
+
+    number: of the closure. Blue within the session, orange into a map: told apart with any colour
+    vision.
+    """
+    line = Marker(
+        header=Header(stamp=query.header.stamp, frame_id=query.header.frame_id),
+        ns="closures" if segment is None else "closures into the map",
+        id=number,
+        type=Marker.LINE_LIST,
+        action=Marker.ADD,
+    )
+    line.scale.x = 0.15
+    line.color = ColorRGBA(r=0.0, g=0.45, b=0.70, a=1.0)
+    if segment is not None:
+        line.color = ColorRGBA(r=0.90, g=0.62, b=0.0, a=1.0)
+    line.points = [point(match[:3]), query.pose.position]
+    line.pose.orientation.w = 1.0
+    return MarkerArray(markers=[line])

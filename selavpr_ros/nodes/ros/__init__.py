@@ -1,0 +1,1 @@
+"""What any of the nodes has with ROS: parameters, messages, transitions, process, launch."""

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from selavpr_core.place_map import Calibration
+from selavpr_ros.nodes.camera.thresholds import LEFT_TO_THE_MAP, thresholds_in_force
+
+CALIBRATION = Calibration(
+    similarity=0.43,
+    margin=0.05,
+    wanted_precision=0.99,
+    precision=0.993,
+    precision_bound=0.97,
+    recall=0.81,
+    queries=200,
+    outside=200,
+    radius=25.0,
+    mode="two-stage",
+    candidates=100,
+    places=120,
+    source="a second drive",
+    created="2026-03-01T10:00:00+00:00",
+)
+LEFT = (LEFT_TO_THE_MAP, LEFT_TO_THE_MAP)
+
+
+def test_left_to_a_map_without_calibration_they_are_the_usual_ones() -> None:
+    chosen = thresholds_in_force(*LEFT, None, "two-stage", 120)
+    assert (chosen.similarity, chosen.margin, chosen.problem) == (0.5, 0.0, None)
+    assert chosen.facts() == {
+        "least similarity": "0.500 (the map has no calibration)",
+        "least margin": "0.000 (the map has no calibration)",
+    }
+
+
+def test_left_to_the_map_they_are_its_calibration_s() -> None:
+    chosen = thresholds_in_force(*LEFT, CALIBRATION, "two-stage", 120)
+    assert (chosen.similarity, chosen.margin, chosen.problem) == (0.43, 0.05, None)
+    assert chosen.facts()["least similarity"] == (
+        "0.430 (the map's calibration: precision 0.993, recall 0.810)"
+    )
+
+
+@pytest.mark.parametrize("value", [-1.0, 0.0, 0.7])
+def test_each_parameter_overrides_the_calibration(value: float) -> None:
+    chosen = thresholds_in_force(value, LEFT_TO_THE_MAP, CALIBRATION, "two-stage", 120)
+    assert (chosen.similarity, chosen.margin) == (value, 0.05)
+    assert chosen.similarity_from == "set by the parameter"
+    assert "calibration" in chosen.margin_from
+    chosen = thresholds_in_force(LEFT_TO_THE_MAP, value, CALIBRATION, "two-stage", 120)
+    assert (chosen.similarity, chosen.margin) == (0.43, value)
+
+
+def test_a_calibration_for_another_mode_is_not_used() -> None:
+    chosen = thresholds_in_force(*LEFT, CALIBRATION, "code", 120)
+    assert (chosen.similarity, chosen.margin) == (0.5, 0.0)
+    assert chosen.similarity_from == "the map has no calibration for mode code"
+    assert chosen.problem == (
+        "the map was calibrated for mode two-stage, not code: run `selavpr calibrate` with "
+        "--mode code"
+    )
+
+
+def test_a_calibration_older_than_the_map_is_used_and_named() -> None:
+    chosen = thresholds_in_force(*LEFT, CALIBRATION, "two-stage", 150)
+    assert chosen.similarity == 0.43
+    assert chosen.problem == (
+        "the calibration is older than the map (120 places then, 150 now): run `selavpr "
+        "calibrate` again"
+    )
+
+
+def test_who_sets_both_hears_nothing_of_the_calibration() -> None:
+    stale = replace(CALIBRATION, places=1)
+    assert thresholds_in_force(0.4, 0.0, stale, "two-stage", 120).problem is None
+    assert thresholds_in_force(0.4, 0.0, stale, "code", 120).problem is None
+    assert thresholds_in_force(0.4, LEFT_TO_THE_MAP, stale, "code", 120).problem is not None
