@@ -57,8 +57,8 @@ def _parser() -> Parser:
         " is rendered. See docs/slam.md.",
     )
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="DIR",
-        help="folder for the picture, the report and the graph",
+        "--output", type=Path, default=Path("slam"), metavar="DIR",
+        help="folder for the picture, the report and the graph; default: %(default)s",
     )  # fmt: skip
     parser.add_argument(
         "--bag", type=Path, metavar="BAG", help="images with odometry, which stands for the truth"

@@ -51,12 +51,13 @@ def two_laps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("two_laps")
 def test_a_track_is_closed_and_everything_written(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import cv2
 
-    output = tmp_path / "slam"
-    assert command.main(["--output", str(output), "--drift", "2", "--seed", "1", "--json"]) == 0
+    monkeypatch.chdir(tmp_path)
+    output = Path("slam")  # the default
+    assert command.main(["--drift", "2", "--seed", "1", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["keyframes"] == COUNT
     assert report["closures_kept"] > 10
