@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 LEFT_TO_THE_MAP = -2.0
 USUAL_SIMILARITY = 0.5
 USUAL_MARGIN = 0.0
+# The least that any margin is: asks nothing.
+NO_MARGIN = -2.0
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,10 @@ class Thresholds:
 
     def facts(self) -> dict[str, str]:
         """Both, in the words of the log and of diagnostics."""
+        least_margin = "none" if self.margin <= NO_MARGIN else f"{self.margin:.3f}"
         return {
             "least similarity": f"{self.similarity:.3f} ({self.similarity_from})",
-            "least margin": f"{self.margin:.3f} ({self.margin_from})",
+            "least margin": f"{least_margin} ({self.margin_from})",
         }
 
 
@@ -43,7 +46,7 @@ def thresholds_in_force(
     calibration: Calibration | None,
     mode: str,
     places: int,
-    usual: float = USUAL_SIMILARITY,
+    usual: tuple[float, float] = (USUAL_SIMILARITY, USUAL_MARGIN),
 ) -> Thresholds:
     """Choose the thresholds of a map.
 
@@ -53,7 +56,7 @@ def thresholds_in_force(
         calibration: of the map. One that was made for another mode is not used.
         mode: of the search.
         places: how many the map has now.
-        usual: the similarity where nothing else says.
+        usual: similarity and margin where nothing else says.
     """
     by_parameter = "set by the parameter"
     if calibration is not None and calibration.mode == mode:
@@ -63,8 +66,8 @@ def thresholds_in_force(
         )
         from_map = calibration.similarity, calibration.margin
     else:
-        by_map = "the map has no calibration" + (f" for mode {mode}" if calibration else "")
-        from_map = usual, USUAL_MARGIN
+        by_map = "no calibration" + (f" for mode {mode}" if calibration else "")
+        from_map = usual
     left = similarity < -1.0, margin < -1.0
     return Thresholds(
         from_map[0] if left[0] else similarity,

@@ -154,7 +154,7 @@ class LoopClosureNode(CameraNode[LoopSettings]):
             use = "extended once tied" if self._settings.extend_map else "only read"
             facts["map in use"] = f"{session.place_map.path}, {use}"
             facts["places"] = str(len(session.place_map))
-        facts["least similarity"] = session.thresholds.facts()["least similarity"]
+        facts |= session.thresholds.facts()
         facts["odometry topic"] = self.resolve_topic_name("odom")
         if self._settings.geometry:
             facts["camera info topic"] = self.resolve_topic_name("camera_info")

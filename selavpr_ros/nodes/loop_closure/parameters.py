@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from selavpr_core.errors import SelaVPRError
 from selavpr_ros.loop_closure.settings import LoopClosureSettings
 from selavpr_ros.nodes.camera.parameters import CameraSettings
-from selavpr_ros.nodes.camera.thresholds import LEFT_TO_THE_MAP
+from selavpr_ros.nodes.camera.thresholds import LEFT_TO_THE_MAP, Thresholds
 from selavpr_ros.nodes.ros.parameter_table import Parameter, parameter, table_of
 
 _USUAL = LoopClosureSettings()
@@ -93,7 +93,14 @@ class LoopSettings(CameraSettings):
         LEFT_TO_THE_MAP,
         "Least similarity of a candidate. Below -1.0 it is that of the map's calibration, and "
         f"{_USUAL.similarity_threshold} without one.",
-        bounds=(-2.0, 1.0),
+        bounds=(LEFT_TO_THE_MAP, 1.0),
+    )
+    margin_threshold: float = parameter(
+        LEFT_TO_THE_MAP,
+        "Least similarity by which a candidate must exceed the best one elsewhere: more than 25 m, "
+        "and farther than odometry may drift, from it. Below -1.0 it is that of the map's "
+        "calibration, and none is asked for without one.",
+        bounds=(LEFT_TO_THE_MAP, 2.0),
     )
     max_candidates: int = parameter(
         _USUAL.max_candidates,
@@ -161,13 +168,17 @@ class LoopSettings(CameraSettings):
 LOOP_PARAMETERS: tuple[Parameter, ...] = table_of(LoopSettings)
 
 
-def detector_settings(settings: LoopSettings, similarity: float) -> LoopClosureSettings:
-    """What of the parameters the detection takes; `similarity`: the threshold in force.
+def detector_settings(settings: LoopSettings, thresholds: Thresholds) -> LoopClosureSettings:
+    """What of the parameters the detection takes, with the thresholds in force.
 
     Raises SelaVPRError where parameters contradict each other.
     """
     values = {f.name: getattr(settings, f.name) for f in fields(LoopClosureSettings)}
+    in_force = {
+        "similarity_threshold": thresholds.similarity,
+        "margin_threshold": thresholds.margin,
+    }
     try:
-        return LoopClosureSettings(**(values | {"similarity_threshold": similarity}))
+        return LoopClosureSettings(**(values | in_force))
     except ValueError as error:
         raise SelaVPRError(f"parameters contradict each other: {error}") from None

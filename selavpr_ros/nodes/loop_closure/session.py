@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from selavpr_ros.loop_closure.stretches import OUT_OF_ORDER
 from selavpr_ros.nodes.camera.model import load_map, load_model
-from selavpr_ros.nodes.camera.thresholds import USUAL_MARGIN, Thresholds, thresholds_in_force
+from selavpr_ros.nodes.camera.thresholds import Thresholds, thresholds_in_force
 from selavpr_ros.nodes.loop_closure.parameters import LoopSettings, detector_settings
 from selavpr_ros.nodes.loop_closure.session_keeper import SessionKeeper
 
@@ -48,13 +48,13 @@ class LoopSession:
         self.place_map = place_map
         self.thresholds: Thresholds = thresholds_in_force(
             settings.similarity_threshold,
-            USUAL_MARGIN,
+            settings.margin_threshold,
             None if place_map is None else place_map.calibration,
             mode,
             0 if place_map is None else len(place_map),
-            LoopClosureSettings.similarity_threshold,
+            (LoopClosureSettings.similarity_threshold, LoopClosureSettings.margin_threshold),
         )
-        chosen = detector_settings(settings, self.thresholds.similarity)
+        chosen = detector_settings(settings, self.thresholds)
         localizer = None if place_map is None else Localizer(place_map, mode, settings.candidates)
         spool = Path(os.path.expanduser(settings.spool_folder)) if settings.spool_folder else None
         self._session: Session = Session(ModelInfo.from_describer(describer), spool)

@@ -5,7 +5,11 @@ from dataclasses import replace
 import pytest
 
 from selavpr_core.place_map import Calibration
-from selavpr_ros.nodes.camera.thresholds import LEFT_TO_THE_MAP, thresholds_in_force
+from selavpr_ros.nodes.camera.thresholds import (
+    LEFT_TO_THE_MAP,
+    NO_MARGIN,
+    thresholds_in_force,
+)
 
 CALIBRATION = Calibration(
     similarity=0.43,
@@ -30,8 +34,8 @@ def test_left_to_a_map_without_calibration_they_are_the_usual_ones() -> None:
     chosen = thresholds_in_force(*LEFT, None, "two-stage", 120)
     assert (chosen.similarity, chosen.margin, chosen.problem) == (0.5, 0.0, None)
     assert chosen.facts() == {
-        "least similarity": "0.500 (the map has no calibration)",
-        "least margin": "0.000 (the map has no calibration)",
+        "least similarity": "0.500 (no calibration)",
+        "least margin": "0.000 (no calibration)",
     }
 
 
@@ -56,7 +60,7 @@ def test_each_parameter_overrides_the_calibration(value: float) -> None:
 def test_a_calibration_for_another_mode_is_not_used() -> None:
     chosen = thresholds_in_force(*LEFT, CALIBRATION, "code", 120)
     assert (chosen.similarity, chosen.margin) == (0.5, 0.0)
-    assert chosen.similarity_from == "the map has no calibration for mode code"
+    assert chosen.similarity_from == "no calibration for mode code"
     assert chosen.problem == (
         "the map was calibrated for mode two-stage, not code: run `selavpr calibrate` with "
         "--mode code"
@@ -77,3 +81,11 @@ def test_who_sets_both_hears_nothing_of_the_calibration() -> None:
     assert thresholds_in_force(0.4, 0.0, stale, "two-stage", 120).problem is None
     assert thresholds_in_force(0.4, 0.0, stale, "code", 120).problem is None
     assert thresholds_in_force(0.4, LEFT_TO_THE_MAP, stale, "code", 120).problem is not None
+
+
+def test_a_node_has_usual_thresholds_of_its_own() -> None:
+    chosen = thresholds_in_force(*LEFT, None, "two-stage", 0, (0.2, NO_MARGIN))
+    assert (chosen.similarity, chosen.margin) == (0.2, NO_MARGIN)
+    assert chosen.facts()["least margin"] == "none (no calibration)"
+    chosen = thresholds_in_force(*LEFT, CALIBRATION, "two-stage", 120, (0.2, NO_MARGIN))
+    assert (chosen.similarity, chosen.margin) == (0.43, 0.05)

@@ -128,7 +128,7 @@ def test_the_whole_configuration_is_logged(
     for expected in (
         rf"map +{street.path}",
         "similarity_threshold +-2.0",
-        r"least similarity +0.500 \(the map has no calibration\)",
+        r"least similarity +0.500 \(no calibration\)",
         "publish_tf +false",
         f"fingerprint +{street.describer.fingerprint}",
         r"weights in use +random:tiny, preset tiny \(untrained\)",
