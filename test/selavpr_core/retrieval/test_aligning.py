@@ -12,7 +12,6 @@ from selavpr_core.place_map import ModelInfo, PlaceMap, merge_maps
 from selavpr_core.place_map.frames import PlanarTransform
 from selavpr_core.retrieval import Localizer
 from selavpr_core.retrieval.aligning import align_map, align_maps
-from selavpr_core.retrieval.asking import ask
 from test.selavpr_core.place_map.maps import LUND, places, write_map
 
 MOVE = PlanarTransform(120.0, -40.0, 3.0, 2.0)
@@ -33,18 +32,6 @@ def moved(contents: dict[str, Any], move: PlanarTransform) -> dict[str, Any]:
         "positions": move.positions(contents["positions"]),
         "headings": move.headings(contents["headings"]),
     }
-
-
-def test_asking_is_localizing_each_place(tmp_path: Path) -> None:
-    first = PlaceMap.load(write_map(tmp_path / "a", {"x": places(9, 1), "y": places(5, 2)}))
-    second = PlaceMap.load(write_map(tmp_path / "b", {"x": places(3, 3), "y": places(6, 4)}))
-    localizer = Localizer(first)
-    assert second.codes is not None
-    codes = np.concatenate(second.codes)
-    numbers = [8, 0, 2, 3, 5]
-    answers = list(ask(localizer, second, numbers, 4))
-    expected = [localizer.localize(codes[n], second.gather([n])[0], 4) for n in numbers]
-    assert answers == expected
 
 
 def test_a_map_is_aligned_by_the_part_that_it_shares(tmp_path: Path) -> None:
