@@ -63,7 +63,7 @@ def test_only_descriptors_of_length_1_are_taken(length: float, row: int) -> None
 def test_one_value_that_is_not_finite_is_found(column: str, value: float) -> None:
     broken = np.array(columns(5)[column])
     broken[3, 1] = value
-    with pytest.raises(MapError, match="not finite|must be finite"):
+    with pytest.raises(MapError, match=r"not finite|must be finite"):
         checked_columns(MODEL, columns(5, **{column: broken}))
 
 
