@@ -12,6 +12,7 @@ import logging
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -92,6 +93,7 @@ class CameraNode(LifecycleNode, Generic[SettingsT]):
         self._worker: Worker[Any] | None = None
         self._monitor = monitor
         self._image_subscription: Any = None
+        self._subscriptions_while_active: list[Any] = []
         self._announced: tuple[Level, str] | None = None
         super().__init__(name)
 
@@ -190,7 +192,7 @@ class CameraNode(LifecycleNode, Generic[SettingsT]):
         self._worker = Worker(self._mailbox, self._work, self._note_failure)
         self._begin()
         raw = self._settings.image_transport == "raw"
-        self._image_subscription = self.create_subscription(
+        self._image_subscription = self._listen(
             Image if raw else CompressedImage, self._topic, self._on_image, CAMERA_QOS
         )
         self._state = "active"
@@ -246,14 +248,22 @@ class CameraNode(LifecycleNode, Generic[SettingsT]):
             self._free()
         return stopped
 
+    def _listen(
+        self, kind: type, topic: str, callback: Callable[[Any], None], qos: QoSProfile
+    ) -> Any:
+        """Subscribe for as long as the node is active; returns the subscription."""
+        subscription = self.create_subscription(kind, topic, callback, qos)
+        self._subscriptions_while_active.append(subscription)
+        return subscription
+
     def _stop(self, reason: str, timeout: float | None = None) -> bool:
         """End what an active node does; False where the worker does not stop in time.
 
         reason: for those who wait for something that will not come.
         """
-        if self._image_subscription is not None:
-            self.destroy_subscription(self._image_subscription)
-        self._image_subscription = None
+        for subscription in self._subscriptions_while_active:
+            self.destroy_subscription(subscription)
+        self._image_subscription, self._subscriptions_while_active = None, []
         stopped = self._worker is None or self._worker.stop(timeout)
         self._worker = None
         return stopped

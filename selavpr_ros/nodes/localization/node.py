@@ -26,6 +26,7 @@ from selavpr_ros.images import to_rgb
 from selavpr_ros.nodes.camera.mailbox import Frame
 from selavpr_ros.nodes.camera.model import describer_facts
 from selavpr_ros.nodes.camera.node import ODOMETRY_QOS, CameraNode
+from selavpr_ros.nodes.camera.odometry_input import OdometryInput
 from selavpr_ros.nodes.camera.timing import describe_seconds
 from selavpr_ros.nodes.localization.callers import Answer, Callers
 from selavpr_ros.nodes.localization.follower import Follower
@@ -79,10 +80,9 @@ class LocalizationNode(CameraNode[Settings]):
         self._results: deque[_Result] = deque()
         self._forgotten = 0  # number of the last frame whose result no longer counts
         self._callers = Callers()
-        self._odometry_subscription: Any = None
         self._broadcaster: Any = None
         self._correction = OdomCorrection()
-        self._odometry_problem: str | None = None
+        self._odometry = OdometryInput(self._check_frames, self._take_odometry)
         super().__init__("localization_node", "localization", "localising", Settings(), Monitor())
         self.create_service(Trigger, "~/load_map", self._on_load_map)
         # Waits for a frame: in a group of its own it holds up no other callback.
@@ -113,14 +113,10 @@ class LocalizationNode(CameraNode[Settings]):
             self._follower.begin()
         outputs.publish_map(recognizer.place_map, self._settings)
         if self._needs_odometry:
-            self._odometry_subscription = self.create_subscription(
-                Odometry, "odom", self._on_odometry, ODOMETRY_QOS
-            )
+            self._odometry = OdometryInput(self._check_frames, self._take_odometry)
+            self._listen(Odometry, "odom", self._odometry.hear, ODOMETRY_QOS)
 
     def _stop(self, reason: str, timeout: float | None = None) -> bool:
-        if self._odometry_subscription is not None:
-            self.destroy_subscription(self._odometry_subscription)
-        self._odometry_subscription = None
         stopped = super()._stop(reason, timeout)
         self._results.clear()
         self._callers.answer_all(Answer(False, reason))
@@ -255,23 +251,16 @@ class LocalizationNode(CameraNode[Settings]):
 
     # Odometry and time
 
-    def _on_odometry(self, message: Odometry) -> None:
+    def _check_frames(self, parent: str, child: str) -> None:
+        """Raise ValueError for odometry that the transform does not belong to."""
         settings = self._settings
-        parent, child = message.header.frame_id, message.child_frame_id
         if (parent, child) != (settings.odom_frame, settings.base_frame):
-            self._odometry_problem = (
-                f"odometry is of {child!r} in {parent!r}, not of {settings.base_frame!r} in "
+            raise ValueError(
+                f"it is of {child!r} in {parent!r}, not of {settings.base_frame!r} in "
                 f"{settings.odom_frame!r}: set odom_frame and base_frame"
             )
-            return
-        try:
-            pose = messages.planar_pose(message.pose.pose)
-        except ValueError as error:
-            # One such pose would make every transform after it nan, and tf2 drops those.
-            self._odometry_problem = f"odometry cannot be used: {error}"
-            return
-        self._odometry_problem = None
-        stamp = messages.stamp_nanoseconds(message.header.stamp)
+
+    def _take_odometry(self, stamp: int, pose: PlanarPose) -> None:
         self._correction.add_odometry(stamp, pose)
         self._broadcast()
 
@@ -363,11 +352,11 @@ class LocalizationNode(CameraNode[Settings]):
         """What is amiss beside the images."""
         settings = self._settings
         if settings.publish_tf:
-            problem = self._odometry_problem or self._correction.problem
+            problem = self._odometry.problem or self._correction.problem
             if problem is not None:
                 yield f"no transform: {problem}"
-        elif settings.filter == "sequence" and self._odometry_problem is not None:
-            yield f"the filter goes without odometry: {self._odometry_problem}"
+        elif settings.filter == "sequence" and self._odometry.problem is not None:
+            yield f"the filter goes without odometry: {self._odometry.problem}"
         if settings.filter == "none" and self._recognizer is not None:
             problem = self._recognizer.thresholds(settings).problem
             if problem is not None:

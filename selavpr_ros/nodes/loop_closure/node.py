@@ -27,6 +27,7 @@ from selavpr_ros.loop_closure.camera import CameraModel
 from selavpr_ros.nodes.camera.mailbox import Frame
 from selavpr_ros.nodes.camera.model import describer_facts
 from selavpr_ros.nodes.camera.node import CAMERA_QOS, ODOMETRY_QOS, CameraNode
+from selavpr_ros.nodes.camera.odometry_input import OdometryInput
 from selavpr_ros.nodes.camera.timing import describe_seconds
 from selavpr_ros.nodes.loop_closure.messages import camera_model
 from selavpr_ros.nodes.loop_closure.monitor import LoopMonitor, describe_closure, describe_stretch
@@ -36,6 +37,7 @@ from selavpr_ros.nodes.loop_closure.session import LoopSession
 from selavpr_ros.nodes.loop_closure.waiting_frames import PosedFrame, WaitingFrames
 from selavpr_ros.nodes.ros import messages
 from selavpr_ros.nodes.ros.status import Status
+from selavpr_ros.planar_pose import PlanarPose
 
 LOOK_AGAIN = 0.1  # s, after which frames are looked at that wait for odometry
 LAST_SAVE = 1.0  # s that the last save may take when the process ends; parts are saved whole
@@ -55,11 +57,10 @@ class LoopClosureNode(CameraNode[LoopSettings]):
         self._outputs: LoopOutputs | None = None
         self._frames: WaitingFrames[Any] = WaitingFrames(0.0, time.monotonic())
         self._odometry_frame = ""
-        self._odometry_problem: str | None = None
+        self._odometry = OdometryInput(self._check_frame, self._take_odometry)
         self._camera: CameraModel | None = None
         self._camera_problem = ""
         self._save_problem: str | None = None
-        self._subscriptions_beside: list[Any] = []
         self._timers_beside: list[Any] = []
         self._saving = ThreadPoolExecutor(1, "saving")
         self._autosave: Future[None] | None = None
@@ -101,16 +102,10 @@ class LoopClosureNode(CameraNode[LoopSettings]):
         """Subscribe to odometry and camera_info, and begin to save now and then."""
         settings = self._settings
         self._frames = WaitingFrames(settings.odometry_timeout, time.monotonic())
-        self._odometry_problem = None
-        self._subscriptions_beside.append(
-            self.create_subscription(Odometry, "odom", self._on_odometry, ODOMETRY_QOS)
-        )
+        self._odometry = OdometryInput(self._check_frame, self._take_odometry)
+        self._listen(Odometry, "odom", self._odometry.hear, ODOMETRY_QOS)
         if settings.geometry:
-            self._subscriptions_beside.append(
-                self.create_subscription(
-                    CameraInfo, "camera_info", self._on_camera_info, CAMERA_QOS
-                )
-            )
+            self._listen(CameraInfo, "camera_info", self._on_camera_info, CAMERA_QOS)
         self._repeat(LOOK_AGAIN, self._hand_on)
         if settings.autosave_seconds and self._loaded()[1].keeper.possible:
             self._repeat(settings.autosave_seconds, self._save_now_and_then)
@@ -122,9 +117,7 @@ class LoopClosureNode(CameraNode[LoopSettings]):
     def _stop(self, reason: str, timeout: float | None = None) -> bool:
         for timer in self._timers_beside:
             self.destroy_timer(timer)
-        for subscription in self._subscriptions_beside:
-            self.destroy_subscription(subscription)
-        self._timers_beside, self._subscriptions_beside = [], []
+        self._timers_beside = []
         stopped = super()._stop(reason, timeout)
         if stopped and self._session is not None and self._state == "active":
             stopped = self._save_the_rest(None if timeout is None else LAST_SAVE)
@@ -173,18 +166,16 @@ class LoopClosureNode(CameraNode[LoopSettings]):
         for frame in self._frames.take(time.monotonic()):
             self._mailbox.put(frame)
 
-    def _on_odometry(self, message: Odometry) -> None:
-        frame = message.header.frame_id
-        try:
-            pose = messages.planar_pose(message.pose.pose)
-            before = self._odometry_frame or frame
-            if not frame or frame != before:
-                raise ValueError(f"it is in frame {frame!r} now, and was in {before!r}")
-        except ValueError as error:
-            self._odometry_problem = f"odometry cannot be used: {error}"
-            return
-        self._odometry_frame, self._odometry_problem = frame, None
-        stamp = messages.stamp_nanoseconds(message.header.stamp)
+    def _check_frame(self, parent: str, child: str) -> None:
+        """Keep the frame of the first odometry; raise ValueError for one in another or in none."""
+        if not parent:
+            raise ValueError("it is in no frame: its header has no frame_id")
+        before = self._odometry_frame or parent
+        if parent != before:
+            raise ValueError(f"it is in frame {parent!r} now, and was in {before!r}")
+        self._odometry_frame = parent
+
+    def _take_odometry(self, stamp: int, pose: PlanarPose) -> None:
         self._frames.add_odometry(stamp, pose, time.monotonic())
         self._hand_on()
 
@@ -348,8 +339,8 @@ class LoopClosureNode(CameraNode[LoopSettings]):
             return self._save_problem
         if self._state != "active":
             return None
-        if self._odometry_problem is not None:
-            return self._odometry_problem
+        if self._odometry.problem is not None:
+            return self._odometry.problem
         if self._frames.silent(seconds):
             topic = self.resolve_topic_name("odom")
             waited = describe_seconds(self._frames.silence(seconds))
