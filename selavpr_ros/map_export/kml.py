@@ -77,5 +77,6 @@ def _coordinates(poses: EarthPoses, place: int) -> str:
 
 
 def _text(text: str) -> str:
-    """Return text as XML can hold it: without control characters, which XML 1.0 has no way for."""
-    return escape("".join(c for c in text if c >= " " or c in "\t\n"))
+    """Return text as XML 1.0 can hold it: without what it has no way for (its section 2.2)."""
+    kept = (c for c in text if c in "\t\n" or (c >= " " and c not in "\ufffe\uffff"))
+    return escape("".join(kept))
