@@ -36,8 +36,8 @@ def drives(tmp_path_factory) -> tuple[Path, Path]:
         folder / "map",
         folder / "whole",
         lambda *progress: told.append(progress),
-        crossings=((1, 1), (1, 2), (2, 2)),
-        rates=(1.25, 0.4),
+        crossings=((1, 2), (2, 2)),
+        rates=(1.25, 0.8),
         camera=Camera(0.0, 0.0, 0.0, 0.0, width=320, height=240),
     )
     assert told[-1][1] == told[-1][2] == len([t for t in told if t[0] == "whole"])
@@ -95,7 +95,7 @@ def test_two_drives_along_a_street(drives, tiny_weights, tmp_path):
             error = np.hypot(*(np.array(frame["position"][:2]) - truth))
             assert frame["error"] == pytest.approx(error, abs=0.05)
     # The broken frame counts as one that was not recognised.
-    assert 0.05 < result["chance_recall_at_1"] < 0.25
+    assert 0.05 < result["chance_recall_at_1"] < 0.35
     assert result["recall"]["1"] >= 0.8
     assert result["answered"] >= 0.8
     assert result["wrong_poses"] <= 1
@@ -129,33 +129,37 @@ def fixes_of(bag: Path, datum: dict) -> np.ndarray:
 
 
 @pytest.mark.ros
-@pytest.mark.parametrize(
-    ("stage", "number"),
-    [("map_bag", signal.SIGINT), ("node.log", signal.SIGTERM)],
-)
-def test_an_interrupt_ends_the_demo_and_its_processes(drives, tmp_path, stage, number):
+def test_a_signal_ends_the_demo_and_its_processes(drives, tmp_path):
     pytest.importorskip("rclpy", reason="needs ROS 2")
     output = tmp_path / "demo"
-    bags = () if stage == "map_bag" else ("--bag", drives[0], "--query", drives[1])
+    bags = ("--bag", drives[0], "--query", drives[1])
     demo = start(*bags, "--weights", "random:tiny", "--output", output, start_new_session=True)
     try:
         deadline = time.monotonic() + 60
-        while not (output / stage).exists():
+        children = []
+        while not children:
             assert demo.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        children = psutil.Process(demo.pid).children(recursive=True)
-        assert bool(children) == (stage == "node.log")
-        demo.send_signal(number)
+            if (output / "node.log").exists():
+                children = psutil.Process(demo.pid).children(recursive=True)
+        demo.send_signal(signal.SIGTERM)
         printed, said = demo.communicate(timeout=30)
     finally:
         if demo.poll() is None:
             os.killpg(demo.pid, signal.SIGKILL)
     assert shell.status(demo.returncode) == 130
     assert said.splitlines()[-1] == "demo: interrupted"
-    untrained = "untrained weights: the node's similarity_threshold is 0"
-    assert (untrained in printed) == (stage == "node.log")
+    assert "untrained weights: the node's similarity_threshold is 0" in printed
     assert not [child for child in children if child.is_running()]
+
+
+def test_an_interrupt_while_it_renders_is_one_line(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("rclpy", reason="needs ROS 2")
+    monkeypatch.setattr(command.processes, "end_on_sigterm", lambda: None)
+    monkeypatch.setattr(command, "render_bags", lambda *_, **__: signal.raise_signal(signal.SIGINT))
+    assert command.main(["--output", str(tmp_path / "demo")]) == 130
+    assert capsys.readouterr().err == "demo: interrupted\n"
 
 
 @pytest.mark.parametrize(
