@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selavpr_core.errors import MapError
@@ -23,6 +23,7 @@ def columns(count: int, model: ModelInfo = MODEL, **changed: Any) -> dict[str, A
     return contents | changed
 
 
+@settings(deadline=None)
 @given(count=st.integers(0, 20), model=st.sampled_from([MODEL, FLOAT_ONLY, CODE_ONLY]))
 def test_what_fits_comes_back_as_it_was_given(count: int, model: ModelInfo) -> None:
     given_columns = columns(count, model)
@@ -47,6 +48,7 @@ def test_lists_become_columns_of_the_types_of_a_map() -> None:
     assert kinds["stamps"].kind == "i"
 
 
+@settings(deadline=None)
 @given(st.floats(0.5, 1.5, width=32), st.integers(0, 2))
 def test_only_descriptors_of_length_1_are_taken(length: float, row: int) -> None:
     descriptors = columns(3)["descriptors"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selavpr_ros.cli.options import (
@@ -22,6 +22,7 @@ from selavpr_ros.cli.options import (
 )
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**30))
 def test_a_whole_number_is_read_as_it_is(number: int) -> None:
     assert positive_integer(str(number)) == number
@@ -33,6 +34,7 @@ def test_what_is_no_whole_number_of_at_least_1_is_named(text: str) -> None:
         positive_integer(text)
 
 
+@settings(deadline=None)
 @given(st.floats(0, exclude_min=True, allow_infinity=False))
 def test_a_number_is_read_as_it_is(number: float) -> None:
     assert positive(str(number)) == number
@@ -107,6 +109,7 @@ def known(value: object, plain: Callable[[object], object]) -> object:
     return [plain(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
+@settings(deadline=None)
 @given(value=JSON_LIKE)
 def test_anything_printed_is_json_with_null_for_what_json_lacks(value: object) -> None:
     with pytest.MonkeyPatch.context() as patch:

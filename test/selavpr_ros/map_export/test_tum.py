@@ -4,7 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selavpr_core.place_map import PlaceMap
@@ -36,6 +36,7 @@ class OnePlace:
         self.headings = np.array([heading], np.float32)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**62), st.floats(-3.2, 3.2) | st.just(float("nan")))
 def test_no_nanosecond_is_lost_and_the_quaternion_turns_by_the_heading(
     stamp: int, heading: float

@@ -5,7 +5,7 @@ import re
 from itertools import combinations
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selavpr_ros.map_view.colours import segment_colour
@@ -22,6 +22,7 @@ def apart(first: tuple[int, ...], second: tuple[int, ...]) -> int:
     return sum(abs(a - b) for a, b in zip(first, second, strict=True))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**9))
 def test_every_segment_has_a_colour_that_is_neither_white_nor_black(number: int) -> None:
     colour = segment_colour(number)

@@ -37,7 +37,7 @@ def by_hand(row: tuple[int, float, float, float]) -> tuple[int, ...]:
     return city, east % 5, north % 5, turned % 2, east, north, turned
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(images)
 def test_bytes_sort_as_the_numbers_do(rows: list[tuple[int, float, float, float]]) -> None:
     """Of cells west and south of the origin, too, whose numbers are negative."""
@@ -55,7 +55,7 @@ def order(values: Sequence[Any]) -> list[int]:
     return sorted(range(len(values)), key=values.__getitem__)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(images)
 def test_classes_and_groups_begin_where_their_numbers_change(
     rows: list[tuple[int, float, float, float]],

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.errors import ConfigError
 from training.run.yaml_file import parse_yaml
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_number_is_one_in_every_spelling_of_python(number: float) -> None:
     for text in (repr(number), f"{number:e}", f"{number:.17g}"):
@@ -17,6 +18,7 @@ def test_a_number_is_one_in_every_spelling_of_python(number: float) -> None:
         assert float(value) == float(text)
 
 
+@settings(deadline=None)
 @given(st.integers(-999, 999), st.integers(-30, 30), st.sampled_from("eE"))
 def test_an_exponent_needs_neither_dot_nor_sign(whole: int, exponent: int, letter: str) -> None:
     """PyYAML alone takes 4e-4 for a text."""
@@ -34,6 +36,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_what_was_written_is_read(value: object) -> None:
     assert parse_yaml(yaml.safe_dump(value), "a.yaml") == value
