@@ -10,12 +10,8 @@ from pathlib import Path
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
-from launch.conditions import IfCondition
-from launch.substitutions import LaunchConfiguration
-from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterValue
 
-from selavpr_ros.nodes.ros.launching import BOOLEANS, camera_arguments, lifecycle_node
+from selavpr_ros.nodes.ros.launching import BOOLEANS, camera_arguments, lifecycle_node, rviz
 
 SHARE = Path(get_package_share_directory("selavpr_ros"))
 
@@ -62,22 +58,6 @@ def generate_launch_description() -> LaunchDescription:
             choices=["", *BOOLEANS],
             description="Publish the transform map -> odom. Empty: the parameter file's.",
         ),
-        DeclareLaunchArgument(
-            "rviz",
-            default_value="false",
-            choices=BOOLEANS,
-            description="Start rviz2 with a view of the map, the pose and the matches.",
-        ),
     ]
-    rviz = Node(
-        package="rviz2",
-        executable="rviz2",
-        name="rviz2",
-        namespace=LaunchConfiguration("namespace"),
-        arguments=["-d", str(SHARE / "config" / "localize.rviz")],
-        parameters=[
-            {"use_sim_time": ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)}
-        ],
-        condition=IfCondition(LaunchConfiguration("rviz")),
-    )
-    return LaunchDescription([*arguments, OpaqueFunction(function=localization), rviz])
+    view = str(SHARE / "config" / "localize.rviz")
+    return LaunchDescription([*arguments, OpaqueFunction(function=localization), rviz(view)])

@@ -11,7 +11,7 @@ from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
-from selavpr_ros.nodes.ros.launching import BOOLEANS, camera_arguments, lifecycle_node
+from selavpr_ros.nodes.ros.launching import BOOLEANS, camera_arguments, lifecycle_node, rviz
 
 SHARE = Path(get_package_share_directory("selavpr_ros"))
 
@@ -33,7 +33,7 @@ def loop_closure(context: LaunchContext) -> list:
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return the arguments and the node."""
+    """Return the arguments, the node, and RViz where it is asked for."""
     arguments = [
         *camera_arguments(str(SHARE / "config" / "loop_closure.yaml")),
         DeclareLaunchArgument("odom", default_value="odom", description="Topic of the odometry."),
@@ -61,4 +61,5 @@ def generate_launch_description() -> LaunchDescription:
             "default <map>-session.",
         ),
     ]
-    return LaunchDescription([*arguments, OpaqueFunction(function=loop_closure)])
+    view = str(SHARE / "config" / "loop_closure.rviz")
+    return LaunchDescription([*arguments, OpaqueFunction(function=loop_closure), rviz(view)])

@@ -72,26 +72,47 @@ def published_topics(project: Path, node: Documented) -> dict[str, str]:
     return topics
 
 
-def test_rviz_shows_topics_that_the_node_publishes(project: Path) -> None:
+# Fixes, texts and paths whose poses have frames of their own cannot be shown.
+NOT_SHOWN = {"~/fix", "~/state", "~/closure", "~/closure_info"}
+
+
+def test_rviz_shows_what_the_node_publishes(node: Documented, project: Path) -> None:
     shows = {
         "PointCloud2": "PointCloud2",
         "PoseArray": "PoseArray",
         "PoseWithCovariance": "PoseWithCovarianceStamped",
+        "Pose": "PoseStamped",
         "MarkerArray": "MarkerArray",
         "Image": "Image",
     }
-    topics = published_topics(project, NODES[0])
-    view = yaml.safe_load((project / "config" / "localize.rviz").read_text())
+    topics = published_topics(project, node)
+    view = yaml.safe_load((project / "config" / f"{node.file}.rviz").read_text())
     shown = {}
     for display in view["Visualization Manager"]["Displays"]:
         if "Topic" in display:
-            name = display["Topic"]["Value"].replace("localization_node/", "~/")
+            name = display["Topic"]["Value"].replace(f"{node.folder}_node/", "~/")
             shown[name] = display
             assert topics[name] == shows[display["Class"].split("/")[1]]
-    # Fixes and texts have no display of their own in RViz.
-    assert set(shown) == set(topics) - {"~/fix", "~/state"}
-    assert shown["~/map_places"]["Topic"]["Durability Policy"] == "Transient Local"
-    assert view["Visualization Manager"]["Global Options"]["Fixed Frame"] == "map"
+    assert set(shown) == set(topics) - NOT_SHOWN
+    latched = {name for name in shown if shown[name]["Topic"]["Durability Policy"] != "Volatile"}
+    assert latched == {"~/map_places"} & set(topics)
+    # Markers are in this frame by default: without TF nothing else can be drawn.
+    frame = view["Visualization Manager"]["Global Options"]["Fixed Frame"]
+    assert frame == {"localization": "map", "loop_closure": "odom"}[node.folder]
+
+
+def test_rviz_shows_every_kind_of_marker(node: Documented, project: Path) -> None:
+    folder = project / "selavpr_ros" / "nodes" / node.folder
+    (messages,) = folder.rglob("messages.py")
+    view = yaml.safe_load((project / "config" / f"{node.file}.rviz").read_text())
+    (display,) = (
+        display
+        for display in view["Visualization Manager"]["Displays"]
+        if display["Class"].endswith("/MarkerArray")
+    )
+    assert display["Namespaces"]
+    for namespace in display["Namespaces"]:
+        assert f'"{namespace}"' in messages.read_text()
 
 
 def rows(document: str, heading: str) -> list[list[str]]:

@@ -13,7 +13,7 @@ from test.packaging.project import calls, console_scripts, keyword
 
 SHARED = {
     *("image", "image_transport", "weights", "device", "precision", "params_file"),
-    *("namespace", "use_sim_time", "log_level", "autostart"),
+    *("namespace", "use_sim_time", "log_level", "autostart", "rviz"),
 }
 
 
@@ -36,12 +36,12 @@ def launch(request: pytest.FixtureRequest, project: Path) -> Launch:
     tree.body += ast.parse(own).body
     table: tuple[Parameter, ...]
     if request.param == "localize":
-        own_arguments = {"map", "odom", "filter", "publish_tf", "rviz"}
+        own_arguments = {"map", "odom", "filter", "publish_tf"}
         table, files = PARAMETERS, ["config/localize.rviz", "config/localize.yaml"]
         executable = "localization_node"
     else:
         own_arguments = {"map", "extend_map", "save_to", "odom", "camera_info"}
-        table, files = LOOP_PARAMETERS, ["config/loop_closure.yaml"]
+        table, files = LOOP_PARAMETERS, ["config/loop_closure.rviz", "config/loop_closure.yaml"]
         executable = "loop_closure_node"
     rows = {parameter.name: parameter for parameter in table}
     return Launch(tree, request.param, SHARED | own_arguments, rows, executable, files)
@@ -115,8 +115,8 @@ def test_executables_exist(launch: Launch, project: Path) -> None:
     assert launch.executable in console_scripts(project)
     (node,) = calls(launch.tree, "LifecycleNode")
     assert text(keyword(node, "package")) == "selavpr_ros"
-    for rviz in calls(launch.tree, "Node"):
-        assert text(keyword(rviz, "package")) == text(keyword(rviz, "executable")) == "rviz2"
+    (rviz,) = calls(launch.tree, "Node")
+    assert text(keyword(rviz, "package")) == text(keyword(rviz, "executable")) == "rviz2"
 
 
 def test_files_it_takes_from_the_share_folder_exist(

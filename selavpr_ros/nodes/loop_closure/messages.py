@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, get_args
 
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import Point, PoseStamped
 from nav_msgs.msg import Path
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import ColorRGBA, Header, String
@@ -20,6 +21,11 @@ if TYPE_CHECKING:  # the package imports torch
 
 # What drivers call the models that CameraModel knows by one name.
 _MODELS = {"fisheye": "equidistant", "": "plumb_bob"}
+
+# Told apart with any colour vision (Okabe and Ito).
+_BLUE = ColorRGBA(r=0.0, g=0.45, b=0.70, a=1.0)
+_ORANGE = ColorRGBA(r=0.90, g=0.62, b=0.0, a=1.0)
+_GREY = ColorRGBA(r=0.59, g=0.60, b=0.62, a=1.0)
 
 
 def camera_model(info: CameraInfo, rectified: bool) -> CameraModel:
@@ -81,8 +87,7 @@ def closure_markers(
 ) -> MarkerArray:
     """A line from the match to the query, in the query's frame; each closure has a line of its own.
 
-    number: of the closure. Blue within the session, orange into a map: told apart with any colour
-    vision.
+    number: of the closure. Blue within the session, orange into a map.
     """
     line = Marker(
         header=Header(stamp=query.header.stamp, frame_id=query.header.frame_id),
@@ -92,9 +97,28 @@ def closure_markers(
         action=Marker.ADD,
     )
     line.scale.x = 0.15
-    line.color = ColorRGBA(r=0.0, g=0.45, b=0.70, a=1.0)
+    line.color = _BLUE
     if segment is not None:
-        line.color = ColorRGBA(r=0.90, g=0.62, b=0.0, a=1.0)
+        line.color = _ORANGE
     line.points = [point(match[:3]), query.pose.position]
     line.pose.orientation.w = 1.0
     return MarkerArray(markers=[line])
+
+
+def keyframe_markers(number: int, newest: PoseStamped, points: Sequence[Point]) -> MarkerArray:
+    """Keyframes as spheres, in the frame of the newest.
+
+    number: of these keyframes together: they take the place of what was drawn under it before.
+    """
+    spheres = Marker(
+        header=Header(stamp=newest.header.stamp, frame_id=newest.header.frame_id),
+        ns="keyframes",
+        id=number,
+        type=Marker.SPHERE_LIST,
+        action=Marker.ADD,
+    )
+    spheres.scale.x = spheres.scale.y = spheres.scale.z = 0.3
+    spheres.color = _GREY
+    spheres.points = list(points)
+    spheres.pose.orientation.w = 1.0
+    return MarkerArray(markers=[spheres])

@@ -214,7 +214,12 @@ class LoopClosureNode(CameraNode[LoopSettings]):
         if session.keeper.note(keyframe):
             self.get_logger().info("the session is tied to the map: it will be saved there")
         outputs.publish(
-            keyframe, self._odometry_frame, self._settings.map_frame, session.keeper.tied
+            keyframe,
+            posed.item.header,
+            picture,
+            session,
+            self._odometry_frame,
+            self._settings.map_frame,
         )
         ended = time.perf_counter()
         durations = {

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # importing torch takes seconds: only a node that is configur
     from selavpr_core.describer import Describer, Description
     from selavpr_core.place_map import PlaceMap, Session
     from selavpr_core.retrieval.localizer import Mode
-    from selavpr_ros.loop_closure import CameraModel, Keyframe, LoopDetector
+    from selavpr_ros.loop_closure import CameraModel, Keyframe, LoopDetector, Waypoint
     from selavpr_ros.planar_pose import PlanarPose
 
 
@@ -118,6 +118,13 @@ class LoopSession:
     ) -> Keyframe:
         """Add a keyframe and look for it among those before it (see LoopDetector)."""
         return self.detector.add_keyframe(stamp, pose, picture, camera)
+
+    def picture(self, waypoint: Waypoint) -> bytes | None:
+        """The picture kept of a keyframe or of a place of the map, as JPEG; None without one."""
+        if waypoint.drive.segment is None:
+            return self._session.thumbnail(waypoint.number)
+        assert self.place_map is not None  # only it has segments
+        return self.place_map.thumbnail(waypoint.number)
 
     def close(self) -> None:
         """Let go of everything that was not saved."""

@@ -13,7 +13,7 @@ from launch.actions import DeclareLaunchArgument, EmitEvent, RegisterEventHandle
 from launch.conditions import IfCondition
 from launch.events import matches_action
 from launch.substitutions import LaunchConfiguration
-from launch_ros.actions import LifecycleNode
+from launch_ros.actions import LifecycleNode, Node
 from launch_ros.event_handlers import OnStateTransition
 from launch_ros.events.lifecycle import ChangeState
 from launch_ros.parameter_descriptions import ParameterFile, ParameterValue
@@ -80,7 +80,28 @@ def camera_arguments(params_file: str) -> list[DeclareLaunchArgument]:
             choices=BOOLEANS,
             description="Configure and activate the node. Otherwise that is up to the user.",
         ),
+        DeclareLaunchArgument(
+            "rviz",
+            default_value="false",
+            choices=BOOLEANS,
+            description="Start rviz2 with a view of what the node publishes.",
+        ),
     ]
+
+
+def rviz(view: str) -> Node:
+    """RViz with a view of the node, where it is asked for; `view`: the file."""
+    return Node(
+        package="rviz2",
+        executable="rviz2",
+        name="rviz2",
+        namespace=LaunchConfiguration("namespace"),
+        arguments=["-d", view],
+        parameters=[
+            {"use_sim_time": ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)}
+        ],
+        condition=IfCondition(LaunchConfiguration("rviz")),
+    )
 
 
 def _given_parameters(context: LaunchContext, kinds: dict[str, type]) -> dict[str, ParameterValue]:

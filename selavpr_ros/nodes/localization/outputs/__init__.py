@@ -1,1 +1,1 @@
-"""What the localization node publishes: messages, texts, pictures and a transform."""
+"""What the localization node publishes: messages, texts and a transform."""

@@ -14,9 +14,9 @@ from sensor_msgs.msg import Image, NavSatFix, PointCloud2
 from std_msgs.msg import Header, String
 from visualization_msgs.msg import MarkerArray
 
+from selavpr_ros.nodes.camera.picture import decode_thumbnail, match_picture
 from selavpr_ros.nodes.localization.outcome import Judged, Localized, describe_probability
 from selavpr_ros.nodes.localization.outputs import messages
-from selavpr_ros.nodes.localization.outputs.picture import decode_thumbnail, match_picture
 from selavpr_ros.nodes.localization.outputs.state import state_json
 from selavpr_ros.nodes.localization.parameters import Settings
 from selavpr_ros.nodes.localization.recognizer import Recognition

@@ -646,7 +646,7 @@ def test_a_parameter_file_with_mistakes_leaves_the_node_alive_to_be_mended(
         probe.clear()
         assert not node.configure()
         node.wait_for_status("no map is given")
-        code, _ = process.stop()
+        code = process.stop()
         assert code == 0
     finally:
         process.close()
@@ -939,7 +939,7 @@ def test_namespace_remaps_simulated_time_and_transform(
         tell_time(10)
         tell_time(29)
         node.wait_for_status(f"no image on {camera} for 2[0-9] s")
-        assert process.stop(signal.SIGTERM)[0] == 0
+        assert process.stop(signal.SIGTERM) == 0
     finally:
         process.close()
         probe.unpublish("/clock")
@@ -954,7 +954,7 @@ def test_finalized_by_a_transition_it_still_ends_by_a_signal(domain: int, probe:
     try:
         assert node.change_state(5)  # shutdown from unconfigured
         assert node.state() == "finalized"
-        assert process.stop() == (0, pytest.approx(0, abs=5))
+        assert process.stop() == 0
     finally:
         process.close()
 
@@ -1057,10 +1057,9 @@ def test_errors_that_nobody_foresaw_and_sigint_twice_during_inference(
 
 
 def assert_ended_well(process: NodeProcess, after: int = 0) -> None:
-    code, seconds = process.stop()
+    code = process.stop()
     output = "\n".join(process.output.splitlines()[after:])
     assert code == 0, output
-    assert seconds < 5.0
     assert "Traceback" not in output
     assert "context is" not in output
 

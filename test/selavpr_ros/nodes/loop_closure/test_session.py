@@ -141,6 +141,16 @@ def test_time_that_jumps_back_is_told_from_frames_out_of_order(begin: Begin) -> 
     assert not session.jumps_back(3 * SECOND)
 
 
+def test_pictures_of_keyframes_and_of_the_map(begin: Begin, calibrated: PlaceMap) -> None:
+    session = begin(calibrated)
+    keyframe = look(session, 5)
+    assert keyframe.closure is not None
+    assert session.picture(keyframe.closure.match) == calibrated.thumbnail(5)
+    own = session.picture(keyframe.waypoint)
+    assert own is not None
+    assert own.startswith(b"\xff\xd8")  # JPEG
+
+
 def test_it_tells_how_long_a_keyframe_was_described_for(begin: Begin) -> None:
     session = begin()
     assert session.describing == 0.0

@@ -9,6 +9,7 @@ import pytest
 from selavpr_ros.nodes.localization.outcome import Localized, NotInMap, Unsettled
 from selavpr_ros.nodes.localization.parameters import Settings
 from test.selavpr_ros.nodes.conftest import Street
+from test.selavpr_ros.nodes.publishers import Topics
 
 pytest.importorskip("rclpy", reason="needs rclpy: source ROS 2 or install the extra ros")
 
@@ -21,35 +22,6 @@ from selavpr_ros.nodes.localization.recognizer import Recognizer
 pytestmark = pytest.mark.ros
 
 HEADER = Header(stamp=Time(sec=1), frame_id="camera")
-
-
-class Listening:
-    """A publisher that keeps what it publishes, with as many subscribers as a test wants."""
-
-    def __init__(self, subscribers: int) -> None:
-        self.sent: list[Any] = []
-        self._subscribers = subscribers
-
-    def publish(self, message: Any) -> None:
-        self.sent.append(message)
-
-    def get_subscription_count(self) -> int:
-        return self._subscribers
-
-
-class Topics(dict[str, Listening]):
-    """Stands for the node: keeps its publishers by topic."""
-
-    def __init__(self, subscribers: int) -> None:
-        super().__init__()
-        self._subscribers = subscribers
-
-    def create_lifecycle_publisher(self, kind: type, topic: str, qos: Any) -> Listening:
-        self[topic] = Listening(self._subscribers)
-        return self[topic]
-
-    def destroy_lifecycle_publisher(self, publisher: Listening) -> None:
-        self.pop(next(topic for topic, kept in self.items() if kept is publisher))
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from selavpr_ros.nodes.localization.outputs.picture import (
+from selavpr_ros.nodes.camera.picture import (
     BAR,
     CAPTION,
     FOUND,

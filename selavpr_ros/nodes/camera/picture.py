@@ -1,4 +1,4 @@
-"""The picture of ~/match_image: the query beside its best match, with the verdict written on it."""
+"""The picture of ~/match_image: the query beside its match, with the verdict written on it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def match_picture(
     found: bool,
     captions: tuple[str, str],
 ) -> NDArray[np.uint8]:
-    """Draw the query and its best match side by side.
+    """Draw the query and its match side by side.
 
     Args:
         query: `[h, w, 3]` uint8 RGB.
@@ -72,7 +72,7 @@ def _fit(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _placeholder(width: int) -> NDArray[np.uint8]:
     frame = np.full((HEIGHT, width, 3), (40, 43, 48), np.uint8)
-    _write(frame, "the map has no thumbnails", (12, HEIGHT // 2), width - 24, 0.5, DIMMED, 1)
+    _write(frame, "no picture was kept", (12, HEIGHT // 2), width - 24, 0.5, DIMMED, 1)
     return frame
 
 
