@@ -113,53 +113,6 @@ def test_a_failure_is_an_error(monitor: Monitor) -> None:
     assert seen.values["frames failed"] == "1"
 
 
-def test_a_silent_camera_is_named(monitor: Monitor) -> None:
-    monitor.processed(1, FOUND, {}, 1.0)
-    assert status(monitor, now=104 * SECOND).level is Level.OK
-    silent = replace(ACTIVE, camera_hint="nobody publishes it")
-    seen = status(monitor, silent, now=105 * SECOND)
-    assert seen.level is Level.WARN
-    assert seen.message == ("not localised: no image on /cam/image for 5 s (nobody publishes it)")
-    later = status(monitor, silent, now=109 * SECOND)
-    assert "for 9 s" in later.message
-    assert later.kind == seen.kind
-
-
-def test_silence_begins_when_it_is_first_asked() -> None:
-    monitor = Monitor()
-    monitor.start(0.0)
-    assert "waiting for an image on /cam/image" in status(monitor, now=50 * SECOND).message
-    assert "for 6 s" in status(monitor, now=56 * SECOND).message
-
-
-def test_a_jump_back_of_time_restarts_the_silence(monitor: Monitor) -> None:
-    assert monitor.silence(109 * SECOND) == 9.0
-    assert monitor.silence(20 * SECOND) == 0.0
-    assert monitor.silence(21 * SECOND) == 1.0
-    monitor.restart_silence()
-    assert monitor.silence(90 * SECOND) == 0.0
-
-
-def test_a_simulated_clock_that_starts_is_no_silence() -> None:
-    monitor = Monitor()
-    monitor.start(0.0)
-    assert monitor.silence(0) == 0.0
-    assert monitor.silence(1000 * SECOND) == 0.0
-    assert monitor.silence(1002 * SECOND) == 2.0
-
-
-def test_the_clock_comes_before_the_camera(monitor: Monitor) -> None:
-    seen = status(monitor, replace(ACTIVE, clock_missing=True), now=900 * SECOND)
-    assert seen.level is Level.WARN
-    assert "/clock" in seen.message
-
-
-def test_paused(monitor: Monitor) -> None:
-    seen = status(monitor, replace(ACTIVE, paused=True), now=900 * SECOND)
-    assert (seen.level, seen.message) == (Level.OK, "not localising: paused")
-    assert seen.values["state"] == "paused"
-
-
 def test_what_spoils_a_good_pose_is_said(monitor: Monitor) -> None:
     monitor.processed(1, FOUND, {}, 1.0)
     untrained = status(monitor, replace(ACTIVE, untrained=True))
@@ -168,18 +121,6 @@ def test_what_spoils_a_good_pose_is_said(monitor: Monitor) -> None:
     broken = status(monitor, replace(ACTIVE, problem="no transform: no odometry yet"))
     assert broken.level is Level.WARN
     assert broken.message.endswith("; no transform: no odometry yet")
-
-
-@pytest.mark.parametrize("state", ["unconfigured", "inactive", "finalized"])
-def test_idle_states(monitor: Monitor, state: str) -> None:
-    seen = status(monitor, Situation(state))
-    assert (seen.level, seen.message) == (Level.OK, f"not localising: the node is {state}")
-    assert seen.values == {"state": state}
-
-
-def test_a_failed_transition_stays_an_error(monitor: Monitor) -> None:
-    seen = status(monitor, Situation("unconfigured", failure="there is no place map at /x"))
-    assert (seen.level, seen.message) == (Level.ERROR, "there is no place map at /x")
 
 
 def test_activation_begins_anew(monitor: Monitor) -> None:
