@@ -148,6 +148,8 @@ class OptimizerConfig(_Section):
 
     schedule: "halving": Adam, whose learning rate is halved every `halve_every` epochs; or
         "cosine": AdamW, whose learning rate falls to zero along half a cosine, over all epochs.
+    muon: how many times as far as AdamW Muon moves the matrices of the backbone's blocks, in its
+        place (model.strategy full, schedule "cosine"); null for AdamW.
     weight_decay: of Adam; or of AdamW, decoupled, and of matrices and kernels alone.
     warmup: first steps, in which the learning rate rises from zero.
     clip: greatest length of the gradient of all that is trained; null for any.
@@ -156,9 +158,16 @@ class OptimizerConfig(_Section):
     learning_rate: Annotated[float, Field(gt=0)] = 4e-4
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     schedule: Literal["halving", "cosine"] = "halving"
+    muon: Annotated[float | None, Field(gt=0)] = None
     halve_every: Positive = 3
     warmup: Annotated[int, Field(ge=0)] = 0
     clip: Annotated[float | None, Field(gt=0)] = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> OptimizerConfig:
+        if self.muon and self.schedule != "cosine":
+            raise ValueError("muon goes with AdamW: make schedule cosine, or leave muon out")
+        return self
 
 
 class DistillationConfig(_Section):

@@ -142,7 +142,9 @@ class Loop:
             self._distilling = Distilling(config.distillation, teacher, model, size, seed)
             trained = self._distilling.student
             self._parameters.extend(self._distilling.student.layer.parameters())
-        self._optimizer = make_optimizer(config.optimizer, self._parameters, fused=on_gpu)
+        self._optimizer = make_optimizer(
+            config.optimizer, self._parameters, model.backbone.blocks, fused=on_gpu
+        )
         self._network, self._stepper = fabric.setup(trained, self._optimizer)
 
     def restore(self) -> None:

@@ -71,6 +71,10 @@ def test_the_full_configuration_reads_back_as_it_was(file: Path, tmp_path: Path)
         ),
         ("place=3", "unknown key place: did you mean data.places?"),
         ("zzz=3", "unknown key zzz"),
+        (
+            "optimizer.muon=2",
+            "optimizer: muon goes with AdamW: make schedule cosine, or leave muon out",
+        ),
         ("data.places=many", "data.places is 'many', but must be a whole number"),
         ("data.places=1", "data.places is 1, but must be greater than or equal to 2"),
         ("data.workers=true", "data.workers is True, but must be a whole number"),

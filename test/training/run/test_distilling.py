@@ -93,14 +93,18 @@ def test_what_was_trained_is_a_backbone_for_another_run(
     assert all(torch.equal(tensor, before[name]) for name, tensor in backbone.items())
 
 
-@pytest.mark.parametrize("metric_weight", [0.0, 1.0])
+@pytest.mark.parametrize(("metric_weight", "muon"), [(0.0, "null"), (1.0, "3")])
 def test_a_run_with_a_teacher_goes_on_bit_for_bit(
-    taught: Callable[..., Config], monkeypatch: pytest.MonkeyPatch, metric_weight: float
+    taught: Callable[..., Config],
+    monkeypatch: pytest.MonkeyPatch,
+    metric_weight: float,
+    muon: str,
 ) -> None:
     overrides = (
         "trainer.epochs=3",
         "distillation.keep=0.5",
         f"distillation.metric_weight={metric_weight}",
+        f"optimizer.muon={muon}",
         "trainer.precision=bf16-mixed",
     )
     unbroken, broken = (taught(f"name={name}", *overrides) for name in ("unbroken", "broken"))
