@@ -2,7 +2,13 @@
 
 from selavpr_core.calibration.answers import Answers
 from selavpr_core.calibration.asking import RADIUS, Asked, ask_drive, ask_own_places
-from selavpr_core.calibration.thresholds import Choice, Curve, choose_thresholds, curve
+from selavpr_core.calibration.thresholds import (
+    Choice,
+    Curve,
+    choose_thresholds,
+    curve,
+    times_the_queries,
+)
 
 __all__ = [
     "RADIUS",
@@ -14,4 +20,5 @@ __all__ = [
     "ask_own_places",
     "choose_thresholds",
     "curve",
+    "times_the_queries",
 ]

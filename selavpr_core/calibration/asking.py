@@ -30,7 +30,8 @@ SAME_VIEW = np.radians(45.0)
 LEAST_REVISITS = 100
 """Fewer queries show little: even 100 answers without a wrong one leave room for 5 % wrong ones."""
 
-_STAND_IN_GAP = 0.25  # radii
+# Radii. On rendered drives, neighbours 2.5 m away look as alike as another drive of the same day.
+_STAND_IN_GAP = 0.1
 _PAUSE = 60 * 10**9  # ns: recordings less apart than this are of one drive, in several bags
 _MOST_QUERIES = 5000
 _BATCH = 256
@@ -71,8 +72,8 @@ def ask_own_places(
     Every drive of a map of several is asked for among the others, as if it were not in the map. If
     fewer than 100 of its places are found to lie on two drives, the map is asked as a whole, with
     what was recorded just before and after hidden, 100 m to both sides along the drive. If fewer
-    than 100 are passed again later, only what is nearer than 6 m along the drive is hidden, and the
-    next places stand in for a second drive. (All distances in proportion to `radius`.)
+    than 100 are passed again later, only what is nearer than 2.5 m along the drive is hidden, and
+    the next places stand in for a second drive. (All distances in proportion to `radius`.)
 
     Args:
         place_map: the map; nothing is described anew.

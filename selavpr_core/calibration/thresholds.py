@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -15,9 +16,14 @@ TOLERANCE = 0.02
 # One-sided 97.5 % for a threshold that is given. A chosen one finds the answers better than they
 # are: in simulations, 95 % is left of it.
 _SIGMAS = 1.96
+_ADDED = _SIGMAS**2 / 2
+# Standard deviation between drives of the share of wrong answers, in parts of that share: what is
+# left of the spread over rendered drives in many lights when that by chance is taken away.
+_BETWEEN_DRIVES = 0.25
 _MARGINS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3)
-# Recall that a larger margin must add: less comes from choosing among several alone.
-_GAIN = 0.02
+# Share of the largest recall that a larger margin must keep to be preferred.
+_KEPT_RECALL = 0.9
+_MOST_TIMES = 100.0
 
 
 class Curve(NamedTuple):
@@ -29,9 +35,10 @@ class Curve(NamedTuple):
     Attributes:
         thresholds: [T] float64, descending.
         precisions: [T] right answers / answers.
-        bounds: [T] what the precision is at least, with 95 % confidence.
+        bounds: [T] what the precision is at least, with 95 % confidence, on another drive.
         recalls: [T] right answers / queries from inside; ascending.
         answered: [T] int64, number of answers.
+        variances: [T] of the number of wrong answers, by chance alone.
     """
 
     thresholds: NDArray[np.float64]
@@ -39,6 +46,7 @@ class Curve(NamedTuple):
     bounds: NDArray[np.float64]
     recalls: NDArray[np.float64]
     answered: NDArray[np.int64]
+    variances: NDArray[np.float64]
 
 
 class Choice(NamedTuple):
@@ -47,8 +55,8 @@ class Choice(NamedTuple):
     Attributes:
         similarity, margin: least values of an answer that counts.
         precision, bound, recall, answered: as in Curve.
-        reached: whether precision and bound are what was wanted. If not, this is the choice with
-            the highest bound.
+        reached: whether precision and bound are what was wanted. If not, this is the choice that
+            the highest precision is shown for.
     """
 
     similarity: float
@@ -59,6 +67,11 @@ class Choice(NamedTuple):
     answered: int
     reached: bool
 
+    @property
+    def shown(self) -> float:
+        """The highest precision that could have been wanted of these thresholds, 0 to 1."""
+        return min(self.precision, self.bound + TOLERANCE)
+
 
 def curve(answers: Answers, margin: float = 0.0) -> Curve:
     """Sweep the threshold on the similarity over answers that have at least this margin.
@@ -66,7 +79,8 @@ def curve(answers: Answers, margin: float = 0.0) -> Curve:
     The bound knows that neighbouring queries fail together: z^2 / 2 wrong answers are added, as
     Agresti and Coull do ("Approximate is better than exact", 1998), and the variance is that of a
     ratio over stretches, where it is larger than the binomial one (Cochran, Sampling Techniques,
-    section 3.12).
+    section 3.12). To it comes the variance between drives: another drive, in a light of its own, is
+    wrong more or less often than those that were asked.
     """
     kept = np.flatnonzero(answers.margins >= margin)
     kept = kept[(-answers.similarities[kept]).argsort(kind="stable")]
@@ -76,22 +90,34 @@ def curve(answers: Answers, margin: float = 0.0) -> Curve:
     ends = np.flatnonzero(np.append(similarities[1:] != similarities[:-1], True)[: len(kept)])
     answered = ends + 1
     hits = right.cumsum()[ends]
-    shares, variances = _wrong_share(~right, answers.stretches[kept], ends)
+    variances = _variances(~right, answers.stretches[kept], ends)
     inside = max(1, int(answers.inside.sum()))
     return Curve(
         thresholds=similarities[ends],
         precisions=hits / answered,
-        bounds=np.clip(1 - shares - _SIGMAS * np.sqrt(variances), 0, 1),
+        bounds=_bounds(answered - hits, answered, variances),
         recalls=hits / inside,
         answered=answered,
+        variances=variances,
     )
 
 
-def _wrong_share(
+def _bounds(
+    wrong: NDArray[np.integer | np.floating],
+    answered: NDArray[np.integer | np.floating],
+    variances: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the least precision of another drive, by the numbers of answers and of wrong ones."""
+    shares = np.minimum((wrong + _ADDED) / answered, 1)
+    by_chance = (variances + _ADDED) / answered**2
+    between_drives = (_BETWEEN_DRIVES * wrong / answered) ** 2
+    return np.clip(1 - shares - _SIGMAS * np.sqrt(by_chance + between_drives), 0, 1)
+
+
+def _variances(
     wrong: NDArray[np.bool_], stretches: NDArray[np.int64], ends: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the share of wrong answers and its variance, of the first answers up to each end."""
-    added = _SIGMAS**2 / 2
+) -> NDArray[np.float64]:
+    """Return the variance of the number of wrong ones among the first answers up to each end."""
     # Of each stretch s with n_s answers, w_s of them wrong, the sums of n^2, n w and w^2 grow with
     # each answer by what the stretch has so far.
     before = _count_before(stretches, np.ones(len(wrong), np.int64))
@@ -100,10 +126,10 @@ def _wrong_share(
     products = (wrong_before + wrong * (before + 1)).cumsum()[ends]
     wrong_squares = (wrong * (2 * wrong_before + 1)).cumsum()[ends]
     count = ends + 1
-    shares = np.minimum((wrong.cumsum()[ends] + added) / count, 1)
+    shares = np.minimum((wrong.cumsum()[ends] + _ADDED) / count, 1)
     binomial = count * shares * (1 - shares)
-    clustered = wrong_squares - 2 * shares * products + shares**2 * squares + added
-    return shares, np.maximum(binomial, clustered) / count**2
+    clustered = wrong_squares - 2 * shares * products + shares**2 * squares
+    return np.maximum(binomial - _ADDED, clustered)
 
 
 def _count_before(groups: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -117,11 +143,12 @@ def _count_before(groups: NDArray[np.int64], values: NDArray[np.int64]) -> NDArr
 
 
 def choose_thresholds(answers: Answers, wanted: float) -> Choice:
-    """Choose the thresholds of the largest recall among those whose precision is as wanted.
+    """Choose the thresholds of a large recall among those whose precision is as wanted.
 
     It is where at least the share `wanted` of the answers is right, and where, with 95 %
-    confidence, the precision is at most 0.02 lower than that. Of the margins, the smallest that
-    comes within 0.02 of the largest recall.
+    confidence, the precision is at most 0.02 lower than that. Of the margins, the largest that
+    keeps nine tenths of the largest recall: how alike all pictures look differs from drive to drive
+    and grows with the map, and the margin is free of that.
 
     Raises:
         ValueError: no answer, or a wanted precision outside of (0, 1].
@@ -138,11 +165,33 @@ def choose_thresholds(answers: Answers, wanted: float) -> Choice:
         good = (swept.precisions >= wanted) & (swept.bounds >= wanted - TOLERANCE)
         if good.any():
             choices.append(_at(swept, margin, int(np.flatnonzero(good)[-1]), reached=True))
-        closest.append(_at(swept, margin, int(swept.bounds.argmax()), reached=False))
+        shown = np.minimum(swept.precisions, swept.bounds + TOLERANCE)
+        closest.append(_at(swept, margin, int(shown.argmax()), reached=False))
     if not choices:
-        return max(closest, key=lambda choice: choice.bound)
-    enough = max(choice.recall for choice in choices) - _GAIN
-    return next(choice for choice in choices if choice.recall >= enough)
+        return max(closest, key=lambda choice: choice.shown)
+    enough = _KEPT_RECALL * max(choice.recall for choice in choices)
+    return [choice for choice in choices if choice.recall >= enough][-1]
+
+
+def times_the_queries(answers: Answers, wanted: float) -> float | None:
+    """Return how many times as many queries, answered like these, would show the precision.
+
+    1 where these do; None where not even a hundred times as many would: no thresholds tell right
+    from wrong answers as well as is wanted.
+    """
+    times = np.geomspace(1.0, _MOST_TIMES, 100)[:, None]
+    least = math.inf
+    for margin in _MARGINS:
+        swept = curve(answers, margin)
+        good = swept.precisions >= wanted
+        if not good.any():
+            continue
+        answered = times * swept.answered[good]
+        wrong = answered * (1 - swept.precisions[good])
+        shown = _bounds(wrong, answered, times * swept.variances[good]) >= wanted - TOLERANCE
+        if shown.any():
+            least = min(least, float(times[shown.any(axis=1).argmax(), 0]))
+    return least if math.isfinite(least) else None
 
 
 def _at(swept: Curve, margin: float, point: int, reached: bool) -> Choice:

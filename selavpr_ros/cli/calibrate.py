@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -21,7 +22,7 @@ from selavpr_ros.cli.options import (
 from selavpr_ros.cli.searching import add_search_options, describer_for
 
 if TYPE_CHECKING:
-    from selavpr_core.calibration import Asked, Choice
+    from selavpr_core.calibration import Answers, Asked, Choice
     from selavpr_core.place_map import Calibration, PlaceMap
 
 PICTURE = "calibration.svg"
@@ -111,7 +112,7 @@ def run(options: argparse.Namespace) -> int:
     subtitle = f"{source}; {_counts(asked)}"
     _write(picture, draw(asked.answers, choice, options.wanted, title, subtitle))
     if not choice.reached and not options.closest:
-        raise SelaVPRError(_not_reached(path, choice, calibration, picture))
+        raise SelaVPRError(_not_reached(path, asked.answers, choice, calibration, picture))
     with MapWriter(path, place_map.model, place_map.datum) as writer:
         writer.set_calibration(calibration)
     if options.json:
@@ -229,22 +230,35 @@ def _nothing_asked(place_map: PlaceMap, options: argparse.Namespace) -> str:
     )
 
 
-def _not_reached(path: Path, choice: Choice, calibration: Calibration, picture: Path) -> str:
-    """Say why the thresholds are not stored."""
+def _not_reached(
+    path: Path, answers: Answers, choice: Choice, calibration: Calibration, picture: Path
+) -> str:
+    """Say why the thresholds are not stored, how much is missing, and what to do."""
+    from selavpr_core.calibration import choose_thresholds, times_the_queries
+    from selavpr_core.calibration.thresholds import TOLERANCE
     from selavpr_ros.mapping.summary import counted
 
-    wanted = f"{100 * calibration.wanted_precision:g} %"
-    asked = calibration.queries + calibration.outside
-    best = (
-        f"at best {_percent(choice.precision)} of {counted(choice.answered, 'answer')} are right"
-        f" (with 95 % confidence at least {_percent(choice.bound)})"
-    )
-    few = choice.precision >= calibration.wanted_precision
-    why = f"{asked} queries are too few to show it: {best}" if few else best
-    advice = "give a longer second drive with --queries" if few else "lower --precision"
+    wanted = calibration.wanted_precision
+    times = times_the_queries(answers, wanted)
+    if times is None:
+        why = "no similarity and margin tell right from wrong that well"
+        advice = "add drives to the map"
+    else:
+        why = f"{len(answers)} queries are too few to show it"
+        advice = (
+            f"give a second drive with --queries: about {math.ceil(times * len(answers))} queries,"
+            " half of them from inside, would do if they are answered as well"
+        )
+    lower = math.floor(100 * choice.shown) / 100
+    if lower > 0:
+        recall = _percent(choose_thresholds(answers, lower).recall)
+        advice += f", or write --precision {lower:g}, which is reached with recall {recall}"
     return (
-        f"{path}: a precision of {wanted} is not reached: {why}; {advice}, or store what comes"
-        f" closest with --closest; nothing was stored, the curve is in {picture}"
+        f"{path}: a precision of {100 * wanted:g} % is not reached: {why}: at best"
+        f" {_percent(choice.precision)} of {counted(choice.answered, 'answer')} are right, with"
+        f" 95 % confidence at least {_percent(choice.bound)}, and {_percent(wanted - TOLERANCE)}"
+        f" are needed; {advice}, or store what comes closest with --closest; nothing was stored,"
+        f" the curve is in {picture}"
     )
 
 

@@ -94,7 +94,7 @@ def test_places_passed_once_are_asked_for_by_their_neighbours(
     assert not answers.right[~answers.inside].any()
     for number in (0, 150):
         distances = np.abs(once.positions[:, 0] - once.positions[number, 0])
-        for row, hidden in ((2 * number, distances <= 6.25), (2 * number + 1, distances <= 100)):
+        for row, hidden in ((2 * number, distances <= 2.5), (2 * number + 1, distances <= 100)):
             similarity, lead, _ = expected(
                 once, once, number, hidden, "two-stage", 12, tmp_path / str(row)
             )

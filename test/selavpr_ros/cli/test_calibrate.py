@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -127,8 +128,21 @@ def test_what_is_not_reached_is_one_line_and_not_stored(
     assert error.count("\n") == 1
     assert "a precision of 99 % is not reached" in error
     assert "nothing was stored" in error
+    assert "and 97.0 % are needed" in error
     assert PlaceMap.load(blurred).calibration is None
     assert (blurred / "calibration.svg").exists()
+
+
+def test_a_lower_precision_that_is_said_to_be_reached_is(
+    blurred: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(blurred) == 2
+    lower, recall = re.search(
+        r"--precision (0\.\d+), which is reached with recall ([\d.]+ %)", capsys.readouterr().err
+    ).groups()  # type: ignore[union-attr]
+    assert run(blurred, "--precision", lower) == 0
+    assert f"recall     {recall}" in capsys.readouterr().out
+    assert run(blurred, "--precision", float(lower) + 0.01) == 2
 
 
 def test_the_closest_is_stored_if_asked(blurred: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,7 +160,7 @@ def test_few_queries_are_said_to_be_few(tmp_path: Path, capsys: pytest.CaptureFi
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "96 queries are too few to show it" in error
-    assert "--queries" in error
+    assert re.search(r"--queries: about \d{3} queries, half of them from inside, would do", error)
 
 
 def test_a_map_too_small_to_be_asked(street: Path, capsys: pytest.CaptureFixture[str]) -> None:
