@@ -14,19 +14,6 @@ from selavpr_core.model import PRESETS, SelaVPR, preset_settings
 from selavpr_core.weights import convert_weights, fingerprint, hub, load_backbone, load_model
 
 from ..lively import images, lively_model
-from .published_files import published_state, training_dictionary
-
-
-@pytest.fixture(scope="module")
-def model() -> SelaVPR:
-    return lively_model()
-
-
-@pytest.fixture(scope="module")
-def published(model: SelaVPR, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("published") / "w.pth"
-    torch.save(training_dictionary(published_state(model)), path)
-    return path
 
 
 def digest(model: SelaVPR) -> str:
@@ -56,7 +43,7 @@ def test_the_source_of_a_file_can_be_found_from_elsewhere(
     monkeypatch.setenv("HOME", str(published.parent))
     monkeypatch.chdir(tmp_path)
     assert load_model("./w.safetensors").source == str(tmp_path / "w.safetensors")
-    assert load_model("~/w.pth").source == str(published)
+    assert load_model(f"~/{published.name}").source == str(published)
 
 
 def test_the_home_of_nobody_is_a_file_that_is_missing() -> None:

@@ -20,18 +20,6 @@ from .published_files import published_state, respelled, training_dictionary
 QKV = "module.backbone.blocks.2.attn.qkv.weight"
 
 
-@pytest.fixture(scope="module")
-def model() -> SelaVPR:
-    return lively_model()
-
-
-@pytest.fixture(scope="module")
-def published(model: SelaVPR, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("published") / "SelaVPRplusplus_tiny_rerank.pth"
-    torch.save(training_dictionary(published_state(model)), path)
-    return path
-
-
 def refusal(path: Path) -> str:
     """Return the one line with which a file is refused."""
     with pytest.raises(WeightsError) as caught:

@@ -11,6 +11,7 @@ from selavpr_core.geodesy import Datum
 from selavpr_core.place_map import PlaceMap
 from selavpr_core.retrieval import Localizer
 from selavpr_ros.map_view import Drive, answered_drive, write_page
+from test.chromium import browser  # noqa: F401 - a fixture
 from test.selavpr_core.place_map.maps import LUND, places, write_map
 
 

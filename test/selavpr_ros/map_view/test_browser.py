@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +11,14 @@ import pytest
 
 from selavpr_core.place_map import MapWriter, PlaceMap
 from selavpr_ros.map_view import Drive, write_page
+from test.chromium import Browser
 from test.selavpr_core.place_map.maps import LUND, MODEL, places
 from test.selavpr_ros.map_view.conftest import picture
-from test.training.report.chromium import Browser, find_chromium, started
 
 SETTLED = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 # Where a place is drawn, in pixels of the window.
 AT = """(() => {{ const box = document.getElementById('marks').getBoundingClientRect();
   const [x, y] = mapView.screen({x}, {y}); return [box.left + x, box.top + y]; }})()"""
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    chromium = find_chromium()
-    if chromium is None:
-        pytest.skip("no Chromium on PATH nor in SELAVPR_CHROMIUM")
-    with started(chromium, tmp_path_factory.mktemp("profile")) as running:
-        yield running
 
 
 def opened(browser: Browser, page: Path, width: int = 1280, scheme: str = "light") -> None:

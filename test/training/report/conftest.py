@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from selavpr_core import SelaVPR
+from test.chromium import browser  # noqa: F401 - a fixture
 from test.training.report.sample import sample_result, sample_set
 from training.evaluation.evaluation_set import EvaluationSet
 from training.evaluation.result import EvaluationResult

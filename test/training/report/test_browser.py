@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from test.training.report.chromium import Browser, find_chromium, started
+from test.chromium import Browser
 from training.evaluation.result import EvaluationResult
 
 # Contrast (WCAG 2) of every text with what lies behind it; the smallest first.
@@ -40,15 +39,6 @@ CONTRASTS = """(() => {
 OVERFLOWING = """[...document.body.querySelectorAll('*')].filter(e => !e.closest('.scroll') &&
   !(e instanceof SVGElement && e.tagName !== 'svg') &&
   e.getBoundingClientRect().right > innerWidth + 0.5).map(e => e.outerHTML.slice(0, 120))"""
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    chromium = find_chromium()
-    if chromium is None:
-        pytest.skip("no Chromium on PATH nor in SELAVPR_CHROMIUM")
-    with started(chromium, tmp_path_factory.mktemp("profile")) as running:
-        yield running
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _OPTIONS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -153,3 +155,13 @@ def started(chromium: str, profile: Path) -> Iterator[Browser]:
             process.wait()
         os.close(write_commands)
         os.close(read_answers)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser for all tests of a file; they are skipped where there is none."""
+    chromium = find_chromium()
+    if chromium is None:
+        pytest.skip("no Chromium on PATH nor in SELAVPR_CHROMIUM")
+    with started(chromium, tmp_path_factory.mktemp("profile")) as running:
+        yield running
