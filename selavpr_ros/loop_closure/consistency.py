@@ -15,7 +15,8 @@ class Consistency:
 
     A candidate agrees with a keyframe before the query if one of that keyframe's candidates is of
     the same drive and near in it: by at most `agreement_reach` keyframes for each keyframe between
-    the two queries. Both directions count.
+    the two queries. Both directions count. Where pictures are compared only those candidates count
+    whose own pictures fitted: what is merely like the surroundings is found again and again.
     """
 
     def __init__(self, settings: LoopClosureSettings) -> None:
@@ -41,5 +42,5 @@ class Consistency:
         )
 
     def remember(self, query: Waypoint, candidates: Sequence[Candidate]) -> None:
-        """Take what a keyframe looked like, after its own candidates were checked."""
+        """Take what a keyframe found, after its own candidates were checked."""
         self._seen.append((query, list(candidates)))

@@ -23,6 +23,7 @@ from selavpr_ros.loop_closure.margin import Margins
 from selavpr_ros.loop_closure.plausibility import Plausibility
 from selavpr_ros.loop_closure.settings import LoopClosureSettings
 from selavpr_ros.loop_closure.stretches import Stretch, Stretches
+from selavpr_ros.loop_closure.uniqueness import Uniqueness
 from selavpr_ros.mapping.geotag import ASSUMED_POSE_SIGMA
 from selavpr_ros.mapping.heading import ASSUMED_YAW_SIGMA
 from selavpr_ros.mapping.thumbnail import thumbnail
@@ -67,10 +68,10 @@ class LoopDetector:
     Attributes:
         closures: keyframes that closed a loop.
         rejected: candidates refused, by the verification that refused them: "plausibility" (too
-            far by odometry), "margin" (a place elsewhere looks as alike), "consistency",
-            "geometry", "witnesses" (contradicts the last closures). "similarity" counts the
-            keyframes whose best candidate was below the threshold, and "late" the frames that came
-            out of order.
+            far by odometry), "margin" (a place elsewhere looks as alike), "geometry",
+            "consistency", "uniqueness" (the picture of a place elsewhere fits as well),
+            "witnesses" (contradicts the last closures). "similarity" counts the keyframes whose
+            best candidate was below the threshold, and "late" the frames that came out of order.
     """
 
     def __init__(
@@ -111,12 +112,14 @@ class LoopDetector:
         self._consistency = Consistency(settings)
         self._plausibility = Plausibility(settings)
         self._geometry = GeometricVerification(settings, session, self._map)
-        # The cheapest first; witnesses last, since what they refuse may become one of them.
+        self._uniqueness = Uniqueness(settings, self._geometry.inliers)
+        # Witnesses last, since what they refuse may become one of them.
         checks: dict[str, tuple[bool, Check]] = {
             "plausibility": (settings.plausibility, self._plausibility.check_drift),
             "margin": (settings.margin_threshold > -2, self._margins.check),
-            "consistency": (settings.consistency, self._consistency.check),
             "geometry": (settings.geometry, self._geometry.check),
+            "consistency": (settings.consistency, self._consistency.check),
+            "uniqueness": (settings.geometry, self._uniqueness.check),
             "witnesses": (settings.plausibility, self._plausibility.check_witnesses),
         }
         self._checks = {name: check for name, (wanted, check) in checks.items() if wanted}
@@ -201,6 +204,7 @@ class LoopDetector:
             rejections.append(Rejection(found[0], "similarity", evidence))
         self._margins.begin(found)
         candidates = _distinct(similar, settings.max_candidates)
+        self._uniqueness.begin([c for c in candidates if self._allowed(query, c)])
         closure, disputed = None, None
         for candidate in candidates:
             reason, verification = self._failure(query, candidate)
@@ -215,15 +219,25 @@ class LoopDetector:
                 )
                 self.closures += 1
                 self._plausibility.remember(query, candidate)
+                self._uniqueness.remember(query, candidate)
                 break
             rejections.append(Rejection(candidate, reason, verification[reason]))
             if reason == "witnesses":
                 disputed = disputed or candidate
         if closure is None and disputed is not None:
             self._plausibility.remember(query, disputed)
+        if settings.geometry:
+            candidates = [c for c in candidates if self._geometry.verified(c)]
         self._consistency.remember(query, candidates)
         self.rejected.update(rejection.reason for rejection in rejections)
         return closure, tuple(rejections)
+
+    def _allowed(self, query: Waypoint, candidate: Candidate) -> bool:
+        """Tell whether odometry allows a candidate, as far as it is asked."""
+        return not self._settings.plausibility or (
+            self._plausibility.check_drift(query, candidate).passed
+            and self._plausibility.check_witnesses(query, candidate).passed
+        )
 
     def _failure(
         self, query: Waypoint, candidate: Candidate

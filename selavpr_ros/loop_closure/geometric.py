@@ -12,7 +12,13 @@ from selavpr_core.place_map import Session
 from selavpr_ros.loop_closure.camera import CameraModel
 from selavpr_ros.loop_closure.candidate import Candidate, Verdict
 from selavpr_ros.loop_closure.drives import Waypoint
-from selavpr_ros.loop_closure.geometry import Features, compare, extract, extract_jpeg
+from selavpr_ros.loop_closure.geometry import (
+    Features,
+    Geometry,
+    compare,
+    extract,
+    extract_jpeg,
+)
 from selavpr_ros.loop_closure.known_map import KnownMap
 from selavpr_ros.loop_closure.settings import LoopClosureSettings
 
@@ -20,7 +26,7 @@ _KEPT = 32  # pictures' features in memory, half a megabyte each: neighbours are
 
 
 class GeometricVerification:
-    """Compares the picture of a query with those of its candidates.
+    """Compares the picture of a query with those of its candidates, each once.
 
     Features are made when they are first needed: most keyframes have no candidate to compare with.
     """
@@ -37,37 +43,61 @@ class GeometricVerification:
         self._stored = lru_cache(_KEPT)(self._load)
         self._picture: NDArray[np.uint8] = np.empty((0, 0, 3), np.uint8)
         self._features: Features | None = None
+        self._compared: dict[tuple[bool, int], Geometry | None] = {}
 
     def begin(self, picture: NDArray[np.uint8], camera: CameraModel | None) -> None:
         """Take the picture [H, W, 3] uint8 RGB of the session's next keyframe."""
         self._camera_of.append(self._cameras.setdefault(camera, len(self._cameras)))
         self._picture = picture
         self._features = None
+        self._compared.clear()
 
     def check(self, query: Waypoint, candidate: Candidate) -> Verdict:
         """Compare the picture of `query`, the last one taken, with the stored one of a candidate.
 
         A candidate without a picture does not pass: nothing speaks for it.
         """
-        match = candidate.waypoint
-        stored = self._stored(match.drive.segment is not None, match.number)
-        if stored is None:
+        geometry = self._geometry(query, candidate.waypoint)
+        if geometry is None:
             return Verdict(False, {"inliers": 0, "problem": "no picture"})
+        return Verdict(self._passes(geometry), geometry.to_json())
+
+    def verified(self, candidate: Candidate) -> bool:
+        """Tell whether a candidate of the last query was compared with it, and passed."""
+        geometry = self._compared.get(_key(candidate.waypoint))
+        return geometry is not None and self._passes(geometry)
+
+    def inliers(self, query: Waypoint, match: Waypoint) -> int:
+        """Return how many points of the last query agree with a stored picture; 0 without one."""
+        geometry = self._geometry(query, match)
+        return 0 if geometry is None else geometry.inliers
+
+    def _passes(self, geometry: Geometry) -> bool:
+        return (
+            geometry.inliers >= self._settings.min_inliers
+            and geometry.coverage >= self._settings.min_coverage
+        )
+
+    def _geometry(self, query: Waypoint, match: Waypoint) -> Geometry | None:
+        key = _key(match)
+        if key not in self._compared:
+            self._compared[key] = self._compare(query, match)
+        return self._compared[key]
+
+    def _compare(self, query: Waypoint, match: Waypoint) -> Geometry | None:
+        stored = self._stored(*_key(match))
+        if stored is None:
+            return None
         if self._features is None:
             self._features = extract(self._picture)
         # Nobody wrote down which camera a map was made with.
         known = match.drive.segment is None
-        geometry = compare(
+        return compare(
             stored,
             self._features,
             self._camera(match.number) if known else None,
             self._camera(query.number),
         )
-        passed = (
-            geometry.inliers >= self._settings.min_inliers
-            and geometry.coverage >= self._settings.min_coverage
-        )
-        return Verdict(passed, geometry.to_json())
 
     def _camera(self, number: int) -> CameraModel | None:
         return list(self._cameras)[self._camera_of[number]]
@@ -79,3 +109,8 @@ class GeometricVerification:
         else:
             jpeg = self._session.thumbnail(number)
         return extract_jpeg(jpeg) if jpeg else None
+
+
+def _key(match: Waypoint) -> tuple[bool, int]:
+    """Whether it is of the map, and its number there or in the session."""
+    return match.drive.segment is not None, match.number

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
-from selavpr_core.retrieval.margin import ELSEWHERE, NO_RIVAL
+from selavpr_core.retrieval.margin import NO_RIVAL
 from selavpr_ros.loop_closure.candidate import Candidate, Verdict
 from selavpr_ros.loop_closure.drives import Waypoint
+from selavpr_ros.loop_closure.elsewhere import elsewhere
 from selavpr_ros.loop_closure.settings import LoopClosureSettings
 
 
@@ -33,9 +33,10 @@ class Margins:
 
         None where its position is unknown.
         """
-        if candidate.waypoint.pose is None:
+        here, drift = candidate.waypoint, self._settings.odometry_drift
+        if here.pose is None:
             return None
-        rivals = (o.similarity for o in self._found if self._elsewhere(candidate, o))
+        rivals = (o.similarity for o in self._found if elsewhere(here, o.waypoint, drift))
         return candidate.similarity - next(rivals, NO_RIVAL)
 
     def check(self, query: Waypoint, candidate: Candidate) -> Verdict:
@@ -45,17 +46,3 @@ class Margins:
             margin is None or margin >= threshold,
             {"margin": None if margin is None else round(margin, 4), "threshold": threshold},
         )
-
-    def _elsewhere(self, candidate: Candidate, other: Candidate) -> bool:
-        here, there = candidate.waypoint, other.waypoint
-        if here.pose is None or there.pose is None or _frame(here) != _frame(there):
-            return False
-        drift = 0.0
-        if here.drive.segment is None:
-            drift = self._settings.odometry_drift * abs(here.along - there.along)
-        return math.dist(here.pose[:2], there.pose[:2]) > ELSEWHERE + drift
-
-
-def _frame(waypoint: Waypoint) -> Hashable:
-    """Tell what a position counts in: all segments of a map have one frame."""
-    return waypoint.drive if waypoint.drive.segment is None else "map"

@@ -202,6 +202,18 @@ def test_geometry_tells_pictures_apart_that_are_described_alike(session: Session
     assert detector.rejected["geometry"] == 1
 
 
+def test_a_keyframe_agrees_only_where_its_own_picture_fits(session: Session) -> None:
+    """30 and 31 look like 3 and 4 to the model, and 31 is a picture of 4 in truth."""
+    settings = changed(geometry=True, consistency=True, min_inliers=15, min_coverage=0.1)
+    detector = LoopDetector(Describer({30: 3, 31: 4}), session, settings)
+    frames = drive(detector, range(31))
+    frames.append(detector.add_keyframe(31 * SECOND, pose(31), picture(4)))
+    assert [r.reason for r in frames[30].rejections] == ["geometry"]
+    assert [r.reason for r in frames[31].rejections] == ["consistency"]
+    assert frames[31].rejections[0].evidence == {"agreeing": 0, "asked": 3}
+    assert detector.closures == 0
+
+
 def test_without_odometry_the_seconds_alone_keep_neighbours_apart(session: Session) -> None:
     detector = LoopDetector(Describer(), session, changed(plausibility=True))
     frames = drive(detector, range(PLACES + 5), odometry=False)
@@ -369,4 +381,5 @@ def test_a_closure_is_json(session: Session, known_map: Localizer) -> None:
         "stamp": 13 * SECOND,
         "pose": pytest.approx(pose(13)._asdict()),
     }
-    assert list(told["verification"]) == ["plausibility", "consistency", "geometry", "witnesses"]
+    made = ["plausibility", "geometry", "consistency", "uniqueness", "witnesses"]
+    assert list(told["verification"]) == made
