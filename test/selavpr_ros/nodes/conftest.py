@@ -110,7 +110,7 @@ def node(process: NodeProcess, probe: Probe, street: Street) -> RemoteNode:
     node = RemoteNode(probe)
     node.unconfigure()
     node.pause(False)
-    defaults = vars(Settings()) | {"map": str(street.path)}
+    defaults = vars(Settings()) | {"map": str(street.path), "use_sim_time": False}
     assert node.set_parameters(**defaults) == []
     probe.unpublish("/image")
     probe.clear()

@@ -21,6 +21,7 @@ import pytest
 import yaml
 from numpy.typing import NDArray
 
+from selavpr_ros.nodes.localization.parameters import Settings
 from test.bags_on_disk import write_bag
 from test.selavpr_ros.nodes.camera.test_thresholds import CALIBRATION
 from test.selavpr_ros.nodes.conftest import DATUM, SPACING, Street, pattern, write_map
@@ -60,15 +61,24 @@ def points(cloud: PointCloud2) -> NDArray[Any]:
     return np.frombuffer(bytes(cloud.data), dtype)
 
 
-def see(node: RemoteNode, rgb: NDArray[np.uint8], seconds: int) -> PoseWithCovarianceStamped:
+def see(
+    node: RemoteNode, rgb: NDArray[np.uint8], seconds: int, camera: str = "/image"
+) -> PoseWithCovarianceStamped:
     """Show the node an image until it answers with a pose of that stamp."""
     topic = node.topic("pose")
     if not node.probe.listens(topic):
         node.probe.listen(topic, PoseWithCovarianceStamped)
     message = image_message(rgb, seconds)
     return node.probe.wait_for(
-        topic, at(seconds), doing=lambda: node.probe.publish("/image", message)
+        topic, at(seconds), doing=lambda: node.probe.publish(camera, message)
     )
+
+
+def tell_time(probe: Probe, seconds: int) -> None:
+    """Publish a simulated time."""
+    clock = Clock()
+    clock.clock.sec = seconds
+    probe.publish("/clock", clock)
 
 
 @contextmanager
@@ -349,13 +359,14 @@ def test_thresholds_are_those_of_the_map_s_calibration_unless_set(
 
 
 def test_the_filter_follows_the_robot_past_a_look_alike_until_it_is_told_to_forget(
-    node: RemoteNode, probe: Probe, street: Street, tmp_path: Path
+    node: RemoteNode, process: NodeProcess, probe: Probe, street: Street, tmp_path: Path
 ) -> None:
-    assert node.set_parameters(filter="sequence") == []
+    assert node.set_parameters(filter="sequence", use_sim_time=True) == []
     assert node.configure()
     assert node.activate()
     probe.listen(node.topic("state"), String)
     probe.listen(node.topic("pose"), PoseWithCovarianceStamped)
+    tell_time(probe, 1000)
 
     def look(image: int, place: int, seconds: int) -> dict[str, Any]:
         """Show an image to a robot that stands at a place by its odometry; returns the state."""
@@ -405,6 +416,14 @@ def test_the_filter_follows_the_robot_past_a_look_alike_until_it_is_told_to_forg
         lambda: probe.publish("/odom", wrong),
     )
 
+    # A simulation begins anew: the robot may be anywhere, whatever the stamps say.
+    before = process.line_count
+    tell_time(probe, 3)
+    process.wait_for_output("time jumped", after=before)
+    anew = look(11, 11, 1014)
+    assert anew["state"] == "lost"
+    assert anew["probability"] < 0.5
+
     # Asked anew, it takes its time and then says what it knows.
     assert node.set_parameters(image_timeout=0.5) == []
     waiting = probe.call_async(node.topic("relocalize"), Trigger)
@@ -423,6 +442,7 @@ def test_the_filter_follows_the_robot_past_a_look_alike_until_it_is_told_to_forg
     for topic in ("state", "pose"):
         probe.unlisten(node.topic(topic))
     probe.unpublish("/odom")
+    probe.unpublish("/clock")
 
 
 def test_match_image_shows_query_and_match(
@@ -749,7 +769,7 @@ def test_load_map_before_configuring(node: RemoteNode) -> None:
     assert "configure it" in message
 
 
-# Names, simulated time, transforms
+# A node with other names, in which a test can make happen what is rare
 
 TF2_STAND_IN = '''
 """What the node uses of tf2_ros, publishing on a topic that a test can hear."""
@@ -764,185 +784,222 @@ class TransformBroadcaster:
         self._publisher.publish(transform)
 '''
 
-
-# Holds a frame of this height in work until the test writes into a FIFO.
-HELD_FRAME = """
+# A frame of height 122 is held in work until the test writes into a FIFO, one of height 2 fails;
+# so does loading with 13 candidates, and the map called unforeseen.
+RARE = """
 from selavpr_ros.nodes.localization.recognizer import Recognizer
-recognize, with_map = Recognizer.recognize, Recognizer.with_map
+from selavpr_ros.nodes.ros import process
+load, recognize = Recognizer.load, Recognizer.recognize
+with_map = Recognizer.with_map
 
-def told_with_map(self, path):
-    print("map in work", flush=True)
-    return with_map(self, path)
+def rare_load(settings):
+    if settings.candidates == 13:
+        raise ZeroDivisionError("a bug while loading")
+    return load(settings)
 
-def held_recognize(self, rgb):
+def rare_recognize(self, rgb):
+    if rgb.shape[0] == 2:
+        raise ZeroDivisionError("a bug in a frame")
     if rgb.shape[0] == 122:
         print("frame in work", flush=True)
         open({fifo!r}).read()
     return recognize(self, rgb)
 
-Recognizer.recognize, Recognizer.with_map = held_recognize, told_with_map
+def rare_with_map(self, path):
+    print("map in work", flush=True)
+    if path == "unforeseen":
+        raise ZeroDivisionError("a bug in a map")
+    return with_map(self, path)
+
+Recognizer.load, Recognizer.recognize = rare_load, rare_recognize
+Recognizer.with_map = rare_with_map
+# However slow the machine is, the end is not cut short.
+process.run.__defaults__ = (*process.run.__defaults__[:-1], 600.0)
 """
+
+ROBOT, CAMERA, WHEELS = "/robot/localization_node", "/cam/front", "/robot/wheels"
+
+
+class Robot:
+    """A process for several tests, begun anew where one of them ended it."""
+
+    def __init__(self, domain: int, folder: Path) -> None:
+        self.fifo = folder / "fifo"
+        os.mkfifo(self.fifo)
+        (folder / "tf2_ros.py").write_text(TF2_STAND_IN)
+        self._domain = domain
+        # Behind the project, before everything else: also where the real tf2_ros is installed.
+        self._path = f"{PROJECT}:{folder}"
+        self._process: NodeProcess | None = None
+
+    @property
+    def process(self) -> NodeProcess:
+        if self._process is None or self._process.process.poll() is not None:
+            self.close()
+            remaps = ("__ns:=/robot", f"image:={CAMERA}", "odom:=wheels")
+            self._process = NodeProcess(
+                self._domain,
+                [part for remap in remaps for part in ("-r", remap)],
+                prelude=RARE.format(fifo=str(self.fifo)),
+                PYTHONPATH=self._path,
+            )
+        return self._process
+
+    def close(self) -> None:
+        if self._process is not None:
+            self._process.close()
+
+
+@pytest.fixture(scope="module")
+def robots(domain: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Robot]:
+    robot = Robot(domain, tmp_path_factory.mktemp("robot"))
+    yield robot
+    robot.close()
+
+
+@pytest.fixture
+def robot(robots: Robot, probe: Probe, street: Street) -> Iterator[Robot]:
+    """The robot's node, unconfigured, with default parameters and the street for its map."""
+    assert robots.process  # it lives
+    node = RemoteNode(probe, ROBOT)
+    node.unconfigure()
+    usual = vars(Settings()) | {"map": str(street.path), "use_sim_time": False}
+    assert node.set_parameters(**usual) == []
+    probe.clear()
+    yield robots
+    for topic in (CAMERA, f"{CAMERA}/compressed", WHEELS, "/clock"):
+        probe.unpublish(topic)
+    for topic in ("/tf_heard", node.topic("pose")):
+        probe.unlisten(topic)
+
+
+# Names, simulated time, transforms
 
 
 @pytest.mark.parametrize("service", ["relocalize", "load_map"])
 def test_a_frame_in_work_does_not_bring_back_what_was_forgotten(
-    domain: int, probe: Probe, street: Street, tmp_path: Path, service: str
+    robot: Robot, probe: Probe, street: Street, service: str
 ) -> None:
     from geometry_msgs.msg import TransformStamped
 
-    (tmp_path / "tf2_ros.py").write_text(TF2_STAND_IN)
-    os.mkfifo(tmp_path / "fifo")
-    name = f"held_during_{service}"
-    wheels = f"/{name}/wheels"  # nobody's but this process's
-    process = NodeProcess(
-        domain,
-        [
-            *("-r", f"__node:={name}", "-r", f"odom:={wheels}"),
-            *("-p", f"map:={street.path}", "-p", "publish_tf:=true"),
-        ],
-        prelude=HELD_FRAME.format(fifo=str(tmp_path / "fifo")),
-        PYTHONPATH=f"{PROJECT}:{tmp_path}",
-    )
-    node = RemoteNode(probe, f"/{name}")
-    try:
-        assert node.configure()
-        assert node.activate()
-        probe.listen("/tf_heard", TransformStamped)
+    process, node = robot.process, RemoteNode(probe, ROBOT)
+    assert node.set_parameters(publish_tf=True) == []
+    assert node.configure()
+    assert node.activate()
+    probe.listen("/tf_heard", TransformStamped)
 
-        def drive() -> None:
-            for seconds in (1000, 1001, 1002):
-                probe.publish(wheels, odometry_message(seconds, 0.0, 0.0))
-            probe.publish("/image", image_message(street.images[2], 1000))
+    def drive() -> None:
+        for seconds in (1000, 1001, 1002):
+            probe.publish(WHEELS, odometry_message(seconds, 0.0, 0.0))
+        probe.publish(CAMERA, image_message(street.images[2], 1000))
 
-        probe.wait_for("/tf_heard", at(1002), doing=drive)
-        # A picture of place 7, with odometry on both sides of its stamp.
-        held = cv2.resize(street.images[7], (160, 122)).astype(np.uint8)
-        start = process.line_count
-        probe.publish("/image", image_message(held, 1001))
-        process.wait_for_output("frame in work", after=start)
-        probe.clear()
-        asked = probe.call_async(node.topic(service), Trigger)
-        if service == "relocalize":
-            node.wait_for_status("waiting for an image")
-        else:
-            process.wait_for_output("map in work")
-        probe.clear()
-        (tmp_path / "fifo").write_text("go on")
+    probe.wait_for("/tf_heard", at(1002), doing=drive)
+    # A picture of place 7, with odometry on both sides of its stamp.
+    held = cv2.resize(street.images[7], (160, 122)).astype(np.uint8)
+    start = process.line_count
+    probe.publish(CAMERA, image_message(held, 1001))
+    process.wait_for_output("frame in work", after=start)
+    probe.clear()
+    asked = probe.call_async(node.topic(service), Trigger)
+    if service == "relocalize":
+        node.wait_for_status("waiting for an image")
+    else:
+        process.wait_for_output("map in work", after=start)
+    probe.clear()
+    robot.fifo.write_text("go on")
 
-        def finished(array: Any) -> bool:
-            seen = values(array.status[0])
-            if array.status[0].name != f"{name}: localization" or "images received" not in seen:
-                return False
-            return int(seen["images received"]) == int(seen["images processed"]) + int(
-                seen["images dropped"]
-            )
+    def finished(array: Any) -> bool:
+        seen = values(array.status[0])
+        name = "robot/localization_node: localization"
+        if array.status[0].name != name or "images received" not in seen:
+            return False
+        return int(seen["images received"]) == int(seen["images processed"]) + int(
+            seen["images dropped"]
+        )
 
-        status = probe.wait_for("/diagnostics", finished).status[0]
-        assert "waiting for an image" in status.message
-        probe.publish(wheels, odometry_message(1003, 0.0, 0.0))
-        see(node, street.images[4], 1003)
-        probe.wait_for("/tf_heard", at(1003))
-        # The held frame would have put the robot elsewhere.
-        assert {found.transform.translation.x for found in probe.heard("/tf_heard")} == {
-            4 * SPACING
-        }
-        if service == "relocalize":
-            assert "place 4 of drive" in asked().message
-        else:
-            assert asked().success
-    finally:
-        process.close()
-        probe.unpublish("/image")
-        probe.unpublish(wheels)
-        probe.unlisten("/tf_heard")
-        probe.unlisten(node.topic("pose"))
+    status = probe.wait_for("/diagnostics", finished).status[0]
+    assert "waiting for an image" in status.message
+    probe.publish(WHEELS, odometry_message(1003, 0.0, 0.0))
+    see(node, street.images[4], 1003, CAMERA)
+    probe.wait_for("/tf_heard", at(1003))
+    # The held frame would have put the robot elsewhere.
+    assert {found.transform.translation.x for found in probe.heard("/tf_heard")} == {4 * SPACING}
+    if service == "relocalize":
+        assert "place 4 of drive" in asked().message
+    else:
+        assert asked().success
 
 
 def test_namespace_remaps_simulated_time_and_transform(
-    domain: int, probe: Probe, street: Street, tmp_path: Path
+    robot: Robot, probe: Probe, street: Street
 ) -> None:
     from geometry_msgs.msg import TransformStamped
 
-    (tmp_path / "tf2_ros.py").write_text(TF2_STAND_IN)
-    # Behind the project, before everything else: also where the real tf2_ros is installed.
-    path = f"{PROJECT}:{tmp_path}"
-    arguments = [
-        *("-r", "__ns:=/robot", "-r", "image:=/cam/front", "-r", "odom:=wheels"),
-        *("-p", f"map:={street.path}", "-p", "use_sim_time:=true", "-p", "publish_tf:=true"),
-        *("-p", "image_transport:=compressed", "-p", "image_timeout:=20.0"),
-    ]
-    process = NodeProcess(domain, arguments, PYTHONPATH=path)
-    node = RemoteNode(probe, "/robot/localization_node")
-    camera, wheels = "/cam/front/compressed", "/robot/wheels"
-    try:
-        assert node.configure()
-        assert node.activate()
-        status = node.wait_for_status("use_sim_time is set but nothing is heard on /clock")
-        assert status.level == b"\x01"
-        probe.listen(node.topic("pose"), PoseWithCovarianceStamped)
-        probe.listen("/tf_heard", TransformStamped)
+    process, node, camera = robot.process, RemoteNode(probe, ROBOT), f"{CAMERA}/compressed"
+    unusual = {"use_sim_time": True, "publish_tf": True, "image_transport": "compressed"}
+    assert node.set_parameters(**unusual, image_timeout=20.0) == []
+    assert node.configure()
+    assert node.activate()
+    status = node.wait_for_status("use_sim_time is set but nothing is heard on /clock")
+    assert status.level == b"\x01"
+    probe.listen(node.topic("pose"), PoseWithCovarianceStamped)
+    probe.listen("/tf_heard", TransformStamped)
 
-        def tell_time(seconds: int) -> None:
-            clock = Clock()
-            clock.clock.sec = seconds
-            probe.publish("/clock", clock)
-
-        def see_image(index: int, seconds: int) -> PoseWithCovarianceStamped:
-            done, jpeg = cv2.imencode(".png", street.images[index][:, :, ::-1])
-            assert done
-            message = CompressedImage(format="png", data=jpeg.tobytes())
-            message.header.stamp.sec = seconds
-            return probe.wait_for(
-                node.topic("pose"), at(seconds), doing=lambda: probe.publish(camera, message)
-            )
-
-        probe.wait_for(
-            "/diagnostics", at(1000), doing=lambda: tell_time(1000), why="with simulated time"
+    def see_image(index: int, seconds: int) -> PoseWithCovarianceStamped:
+        done, jpeg = cv2.imencode(".png", street.images[index][:, :, ::-1])
+        assert done
+        message = CompressedImage(format="png", data=jpeg.tobytes())
+        message.header.stamp.sec = seconds
+        return probe.wait_for(
+            node.topic("pose"), at(seconds), doing=lambda: probe.publish(camera, message)
         )
-        # Both topics are where the remaps say, one absolute, one in the namespace.
-        see_image(2, 1000)
-        other = odometry_message(1000, 10.0, 0.0, frame="wheel_odom")
-        node.wait_for_status(
-            "no transform: .*'wheel_odom'.*set odom_frame", lambda: probe.publish(wheels, other)
-        )
-        lost = odometry_message(1000, math.nan, 0.0)
-        node.wait_for_status(
-            "no transform: odometry cannot be used: .* not finite",
-            lambda: probe.publish(wheels, lost),
-        )
-        # The same place, with odometry on both sides of the image's stamp.
-        for seconds, x in ((1001, 3.0), (1003, 5.0)):
-            probe.publish(wheels, odometry_message(seconds, x, math.pi / 2))
-        see_image(2, 1002)
-        node.wait_for_status("no odometry around the image's stamp")
-        for seconds, x in ((1004, 3.0), (1005, 5.0)):
-            probe.publish(wheels, odometry_message(seconds, x, math.pi / 2))
-        see_image(2, 1005)
-        probe.publish(wheels, odometry_message(1006, 6.0, math.pi / 2))
-        # Sent with the odometry or with the pose, whichever comes later.
-        found = probe.wait_for("/tf_heard", at(1006))
-        assert (found.header.frame_id, found.child_frame_id) == ("map", "odom")
-        # The robot at (10, 0, 1) heading east is at (5, 0, 0) heading north by its odometry.
-        translation, rotation = found.transform.translation, found.transform.rotation
-        assert 2 * math.atan2(rotation.z, rotation.w) == pytest.approx(-math.pi / 2, abs=1e-6)
-        assert (translation.x, translation.y, translation.z) == pytest.approx((10.0, 5.0, 1.0))
 
-        # The simulation begins anew.
-        before = process.line_count
-        tell_time(1015)
-        tell_time(3)
-        process.wait_for_output("time jumped", after=before)
-        probe.clear()
-        pose = see_image(7, 4)
-        assert pose.pose.pose.position.x == pytest.approx(7 * SPACING)
-        node.wait_for_status("no transform: no odometry yet")
-        tell_time(10)
-        tell_time(29)
-        node.wait_for_status(f"no image on {camera} for 2[0-9] s")
-        assert process.stop(signal.SIGTERM) == 0
-    finally:
-        process.close()
-        probe.unpublish("/clock")
+    probe.wait_for(
+        "/diagnostics",
+        at(1000),
+        doing=lambda: tell_time(probe, 1000),
+        why="with simulated time",
+    )
+    # Both topics are where the remaps say, one absolute, one in the namespace.
+    see_image(2, 1000)
+    other = odometry_message(1000, 10.0, 0.0, frame="wheel_odom")
+    node.wait_for_status(
+        "no transform: .*'wheel_odom'.*set odom_frame", lambda: probe.publish(WHEELS, other)
+    )
+    lost = odometry_message(1000, math.nan, 0.0)
+    node.wait_for_status(
+        "no transform: odometry cannot be used: .* not finite",
+        lambda: probe.publish(WHEELS, lost),
+    )
+    # The same place, with odometry on both sides of the image's stamp.
+    for seconds, x in ((1001, 3.0), (1003, 5.0)):
+        probe.publish(WHEELS, odometry_message(seconds, x, math.pi / 2))
+    see_image(2, 1002)
+    node.wait_for_status("no odometry around the image's stamp")
+    for seconds, x in ((1004, 3.0), (1005, 5.0)):
+        probe.publish(WHEELS, odometry_message(seconds, x, math.pi / 2))
+    see_image(2, 1005)
+    probe.publish(WHEELS, odometry_message(1006, 6.0, math.pi / 2))
+    # Sent with the odometry or with the pose, whichever comes later.
+    found = probe.wait_for("/tf_heard", at(1006))
+    assert (found.header.frame_id, found.child_frame_id) == ("map", "odom")
+    # The robot at (10, 0, 1) heading east is at (5, 0, 0) heading north by its odometry.
+    translation, rotation = found.transform.translation, found.transform.rotation
+    assert 2 * math.atan2(rotation.z, rotation.w) == pytest.approx(-math.pi / 2, abs=1e-6)
+    assert (translation.x, translation.y, translation.z) == pytest.approx((10.0, 5.0, 1.0))
+
+    # The simulation begins anew.
+    before = process.line_count
+    tell_time(probe, 1015)
+    tell_time(probe, 3)
+    process.wait_for_output("time jumped", after=before)
+    probe.clear()
+    pose = see_image(7, 4)
+    assert pose.pose.pose.position.x == pytest.approx(7 * SPACING)
+    node.wait_for_status("no transform: no odometry yet")
+    tell_time(probe, 10)
+    tell_time(probe, 29)
+    node.wait_for_status(f"no image on {camera} for 2[0-9] s")
 
 
 # Shutdown
@@ -954,7 +1011,7 @@ def test_finalized_by_a_transition_it_still_ends_by_a_signal(domain: int, probe:
     try:
         assert node.change_state(5)  # shutdown from unconfigured
         assert node.state() == "finalized"
-        assert process.stop() == 0
+        assert process.stop(signal.SIGTERM) == 0
     finally:
         process.close()
 
@@ -983,77 +1040,49 @@ def test_sigint_while_loading(domain: int, probe: Probe, street: Street) -> None
         process.close()
 
 
-UNFORESEEN = """
-from selavpr_ros.nodes.localization.recognizer import Recognizer
-load, recognize = Recognizer.load, Recognizer.recognize
-with_map = Recognizer.with_map
-
-def failing_load(settings):
-    if settings.candidates == 13:
-        raise ZeroDivisionError("a bug while loading")
-    return load(settings)
-
-def failing_recognize(self, rgb):
-    if rgb.shape[0] == 2:
-        raise ZeroDivisionError("a bug in a frame")
-    return recognize(self, rgb)
-
-def failing_with_map(self, path):
-    if path == "unforeseen":
-        raise ZeroDivisionError("a bug in a map")
-    return with_map(self, path)
-
-Recognizer.load, Recognizer.recognize = failing_load, failing_recognize
-Recognizer.with_map = failing_with_map
-"""
-
-
 def test_errors_that_nobody_foresaw_and_sigint_twice_during_inference(
-    domain: int, probe: Probe, street: Street
+    robot: Robot, probe: Probe, street: Street
 ) -> None:
-    arguments = ["-r", "__node:=working", "-r", "image:=/busy", "-p", f"map:={street.path}"]
-    process = NodeProcess(domain, [*arguments, "-p", "candidates:=13"], prelude=UNFORESEEN)
-    node = RemoteNode(probe, "/working")
-    try:
-        # An error while loading: named with its traceback, and the node can be configured again.
-        assert not node.configure()
-        assert node.state() == "unconfigured"
-        status = node.wait_for_status("ZeroDivisionError: a bug while loading")
-        assert status.level == b"\x02"
-        process.wait_for_output("Traceback")
-        assert node.set_parameters(candidates=10) == []
-        assert node.configure()
-        assert node.activate()
-        # An error in a frame: named, and the next frame is looked at.
-        probe.listen(node.topic("pose"), PoseWithCovarianceStamped)
-        status = node.wait_for_status(
-            "localization failed: ZeroDivisionError: a bug in a frame",
-            lambda: probe.publish("/busy", image_message(np.zeros((2, 2, 3), np.uint8), 1)),
-        )
-        assert status.level == b"\x02"
-        assert int(values(status)["frames failed"]) >= 1
-        # An error in a change of map: named, and the old one stays in use.
-        assert node.set_parameters(map="unforeseen") == []
-        lines = process.line_count
-        assert node.trigger("load_map") == (
-            False,
-            "loading unforeseen failed: ZeroDivisionError: a bug in a map; "
-            f"still using {street.path}",
-        )
-        process.wait_for_output("Traceback", after=lines)
-        assert node.state() == "active"
-        lines = process.line_count
-        with camera_stream(probe, "/busy", lambda: image_message(street.images[0], 1)):
-            # With frames coming faster than they are localised the worker is always at one.
-            probe.wait_for(node.topic("pose"))
-            process.process.send_signal(signal.SIGINT)
-            assert_ended_well(process, after=lines)
-        # It took its leave: one that just vanished stays in the graph for a lease of 20 s.
-        names = probe.node.get_node_names
-        probe.until(lambda: "working" not in names(), "end of the node in the graph", 10.0)
-    finally:
-        process.close()
-        probe.unpublish("/busy")
+    process, node = robot.process, RemoteNode(probe, ROBOT)
+    lines = process.line_count
+    assert node.set_parameters(candidates=13) == []
+    # An error while loading: named with its traceback, and the node can be configured again.
+    assert not node.configure()
+    assert node.state() == "unconfigured"
+    status = node.wait_for_status("ZeroDivisionError: a bug while loading")
+    assert status.level == b"\x02"
+    process.wait_for_output("Traceback", after=lines)
+    assert node.set_parameters(candidates=10) == []
+    assert node.configure()
+    assert node.activate()
+    # An error in a frame: named, and the next frame is looked at.
+    probe.listen(node.topic("pose"), PoseWithCovarianceStamped)
+    status = node.wait_for_status(
+        "localization failed: ZeroDivisionError: a bug in a frame",
+        lambda: probe.publish(CAMERA, image_message(np.zeros((2, 2, 3), np.uint8), 1)),
+    )
+    assert status.level == b"\x02"
+    assert int(values(status)["frames failed"]) >= 1
+    # An error in a change of map: named, and the old one stays in use.
+    assert node.set_parameters(map="unforeseen") == []
+    lines = process.line_count
+    assert node.trigger("load_map") == (
+        False,
+        f"loading unforeseen failed: ZeroDivisionError: a bug in a map; still using {street.path}",
+    )
+    process.wait_for_output("Traceback", after=lines)
+    assert node.state() == "active"
+    lines = process.line_count
+    with camera_stream(probe, CAMERA, lambda: image_message(street.images[0], 1)):
+        # With frames coming faster than they are localised the worker is always at one.
+        probe.wait_for(node.topic("pose"))
+        process.process.send_signal(signal.SIGINT)
+        assert_ended_well(process, after=lines)
+    # It took its leave: one that just vanished stays in the graph for a lease of 20 s.
+    names = probe.node.get_node_names_and_namespaces
+    assert ("probe", "/") in names()
+    gone = ("localization_node", "/robot")
+    probe.until(lambda: gone not in names(), "end of the node in the graph", 15.0)
 
 
 def assert_ended_well(process: NodeProcess, after: int = 0) -> None:
