@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from selavpr_ros.loop_closure.settings import LoopClosureSettings
 from selavpr_ros.loop_closure.stretches import OUT_OF_ORDER
 from selavpr_ros.nodes.camera.model import load_map, load_model
 from selavpr_ros.nodes.camera.thresholds import Thresholds, thresholds_in_force
@@ -41,19 +42,12 @@ class LoopSession:
         """Begin a session without keyframes; see `load`."""
         from selavpr_core.place_map import ModelInfo, Session
         from selavpr_core.retrieval import Localizer
-        from selavpr_ros.loop_closure import LoopClosureSettings, LoopDetector
+        from selavpr_ros.loop_closure import LoopDetector
 
         mode: Mode = settings.mode  # type: ignore[assignment]  # one of its choices
         self.describer = describer
         self.place_map = place_map
-        self.thresholds: Thresholds = thresholds_in_force(
-            settings.similarity_threshold,
-            settings.margin_threshold,
-            None if place_map is None else place_map.calibration,
-            mode,
-            0 if place_map is None else len(place_map),
-            (LoopClosureSettings.similarity_threshold, LoopClosureSettings.margin_threshold),
-        )
+        self.thresholds = _thresholds(settings, place_map)
         chosen = detector_settings(settings, self.thresholds)
         localizer = None if place_map is None else Localizer(place_map, mode, settings.candidates)
         spool = Path(os.path.expanduser(settings.spool_folder)) if settings.spool_folder else None
@@ -90,6 +84,8 @@ class LoopSession:
             SelaVPRError: a library is missing, or parameters contradict each other.
         """
         place_map = load_map(settings.map) if settings.map else None
+        # What contradicts itself is refused before the weights are loaded, which takes seconds.
+        detector_settings(settings, _thresholds(settings, place_map))
         describer = load_model(settings, place_map)
         height, width = describer.preprocessing.size
         describer(np.zeros((height, width, 3), np.uint8))
@@ -135,3 +131,16 @@ class LoopSession:
         description = self.describer(picture)
         self.describing = time.perf_counter() - started
         return description
+
+
+def _thresholds(settings: LoopSettings, place_map: PlaceMap | None) -> Thresholds:
+    """The thresholds in force: the parameters', the map's, or the usual ones of loop closures."""
+    usual = LoopClosureSettings()
+    return thresholds_in_force(
+        settings.similarity_threshold,
+        settings.margin_threshold,
+        None if place_map is None else place_map.calibration,
+        settings.mode,
+        0 if place_map is None else len(place_map),
+        (usual.similarity_threshold, usual.margin_threshold),
+    )

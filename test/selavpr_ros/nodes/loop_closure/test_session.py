@@ -163,6 +163,10 @@ def test_what_cannot_work_is_refused_before_anything_is_kept(begin: Begin, tmp_p
         begin(agreeing=4, agreement_window=3)
     with pytest.raises(MapError, match="/dev/null/spool"):
         begin(spool_folder="/dev/null/spool")
+    # Not even the weights are looked for.
+    contradicting = replace(SETTINGS, agreeing=4, agreement_window=3, weights="/no/such.pth")
+    with pytest.raises(SelaVPRError, match="agreeing must lie between 1 and"):
+        LoopSession.load(contradicting, "a test")
     with pytest.raises(MapError, match="/no/such/map"):
         LoopSession.load(replace(SETTINGS, map="/no/such/map"), "a test")
     assert not (tmp_path / "spool").exists()
