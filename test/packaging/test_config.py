@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -118,7 +119,8 @@ def test_rviz_shows_every_kind_of_marker(node: Documented, project: Path) -> Non
 def rows(document: str, heading: str) -> list[list[str]]:
     """The cells of the first table below a heading, without its head."""
     section = document.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    lines = [line for line in section.splitlines() if line.startswith("|")]
+    below = dropwhile(lambda line: not line.startswith("|"), section.splitlines())
+    lines = list(takewhile(lambda line: line.startswith("|"), below))
     return [[cell.strip() for cell in line[1:-1].split("|")] for line in lines[2:]]
 
 
@@ -150,6 +152,15 @@ def test_the_documented_entries_of_the_state_are_the_published_ones(project: Pat
     names = ", ".join(row[0] for row in rows(document, "The state"))
     published = json.loads(state_json(0, "map", NotInMap(0.4, 0.5)))
     assert names.replace("`", "").split(", ") == list(published)
+
+
+def test_the_documented_verifications_are_the_detector_s_in_their_order(project: Path) -> None:
+    source = (project / "selavpr_ros" / "loop_closure" / "detector.py").read_text()
+    made = re.findall(r'^ +"(\w+)": \(settings\.(\w+)', source, re.MULTILINE)
+    assert len(made) > 3
+    document = (project / "docs" / "loop_closure.md").read_text()
+    documented = [(row[0].strip("`"), row[1].strip("`")) for row in rows(document, "Verification")]
+    assert documented == made
 
 
 def test_the_documented_services_are_the_node_s(

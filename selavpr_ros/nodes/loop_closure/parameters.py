@@ -114,7 +114,9 @@ class LoopSettings(CameraSettings):
         _USUAL.consistency, "Verify that the keyframes before found the same surroundings."
     )
     geometry: bool = parameter(
-        _USUAL.geometry, "Verify that the two pictures fit one epipolar geometry."
+        _USUAL.geometry,
+        "Verify that the two pictures fit one epipolar geometry, and clearly better than that of "
+        "any place elsewhere.",
     )
     odometry_drift: float = parameter(
         _USUAL.odometry_drift,
