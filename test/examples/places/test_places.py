@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import zlib
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +12,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from examples.places import command, files
 from examples.places.drives import SAVED, Visit, built_up, inner_streets, views
 from examples.places.towns import EVALUATIONS, Town, evaluation_town, training_towns
-from examples.streets import LIGHTS, World, build_world
+from examples.streets import LIGHTS, Camera, Light, World, build_world
+from examples.streets.cars import Car
 from selavpr_core.geodesy import Datum
 from training.command import run
 from training.datasets.file_names import parse_image_name
@@ -22,10 +26,25 @@ from training.datasets.file_names import parse_image_name
 LANE = Visit("lane", LIGHTS["overcast"], "2025-06", 6.0)
 
 
-def small(town: Town) -> Town:
-    """The town with some ten pictures in each of two drives."""
-    visits = tuple(replace(visit, spacing=30.0) for visit in town.visits[:2])
+def small(town: Town, streets: int | None = None) -> Town:
+    """The town with some ten pictures in each of two drives, or some in its first streets."""
+    visits = tuple(replace(visit, spacing=30.0, streets=streets) for visit in town.visits[:2])
     return replace(town, rows=3, columns=3, visits=visits)
+
+
+class Scribbler:
+    """Stands in for the renderer, which takes seconds to paint a street before its first picture.
+
+    Its pictures follow from everything that theirs do.
+    """
+
+    def __init__(self, world: World, light: Light, cars: Sequence[Car]) -> None:
+        self._drive = f"{len(world.walls)} {light.name} {cars}"
+
+    def image(self, camera: Camera, passing: Sequence[object]) -> NDArray[np.uint8]:
+        seed = zlib.crc32(f"{self._drive} {camera} {passing}".encode())
+        shape = (camera.height, camera.width, 3)
+        return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +145,8 @@ def rendered(towns: dict[str, Town], tmp_path_factory: pytest.TempPathFactory) -
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(files, "evaluation_town", lambda seed, which: towns[which])
         patched.setattr(files, "training_towns", lambda seed, count: [towns["train"]][:count])
+        patched.setattr(files, "Renderer", Scribbler)
+        patched.setattr(files, "ProcessPoolExecutor", lambda count, _: ThreadPoolExecutor(count))
         told: list[tuple[int, int]] = []
         counts = files.render_places(folder, 0, 2, lambda *step: told.append(step), towns=1)
     assert told[-1] == (6, 6)
@@ -158,7 +179,6 @@ def test_the_table_lists_every_picture_with_its_pose(
         assert np.cos(np.radians(90 - float(row["heading"])) - camera.yaw) > np.cos(0.03)
     picture = cv2.imread(str(rendered / rows[0]["path"]))
     assert picture.shape == (SAVED[1], SAVED[0], 3)
-    assert picture.std() > 12
 
 
 def test_names_of_the_evaluated_drives_say_their_position_twice_and_alike(
@@ -181,12 +201,32 @@ def test_the_test_town_alone_is_rendered_to_the_same_bytes(
     rendered: Path, towns: dict[str, Town], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "evaluation_town", lambda seed, which: towns[which])
+    monkeypatch.setattr(files, "Renderer", Scribbler)
+    monkeypatch.setattr(files, "ProcessPoolExecutor", lambda count, _: ThreadPoolExecutor(count))
     counts = files.render_evaluation(tmp_path, 0, 1, lambda *_: None)
     again = sorted(tmp_path.rglob("*.jpg"))
     assert sum(counts.values()) == len(again) > 0
     assert set(counts) == {"test/database", "test/queries"}
     for path in again:
         assert path.read_bytes() == (rendered / path.relative_to(tmp_path)).read_bytes()
+
+
+def test_processes_render_the_very_pictures_that_this_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town = small(evaluation_town(0), 1)
+    monkeypatch.setattr(files, "evaluation_town", lambda seed, which: town)
+    counts = files.render_evaluation(tmp_path / "processes", 0, 2, lambda *_: None, streets=1)
+    assert counts == {"test/database": 3, "test/queries": 3}
+    files._render_drives(town, range(1), tmp_path / "here")
+    here = sorted((tmp_path / "here").rglob("*.jpg"))
+    assert len(here) == 3
+    for path in here:
+        there = tmp_path / "processes" / path.relative_to(tmp_path / "here")
+        assert there.read_bytes() == path.read_bytes()
+        picture = cv2.imread(str(path))
+        assert picture.shape == (SAVED[1], SAVED[0], 3)
+        assert picture.std() > 12
 
 
 def test_some_streets_alone_are_driven_along_as_if_all_were(world: World) -> None:
