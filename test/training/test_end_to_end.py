@@ -23,7 +23,7 @@ from training.command import run as run_command
 
 # Rendering takes most of the time: the documented drives end after fewer streets.
 FEWER_STREETS = ("--streets", "4", "--training-streets", "1")
-# Measured: 0.10 untrained, 0.61 to 0.63 trained; one standard error of such a difference is about 0.07.
+# Measured: 0.10 untrained, 0.61 to 0.63 trained; a difference has a standard error of about 0.07.
 MARGIN = 0.3
 
 Command = Callable[..., str]
