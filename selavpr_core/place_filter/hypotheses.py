@@ -1,4 +1,4 @@
-"""Weighted Gaussians over planar poses and speeds: moved, corrected by places, merged."""
+"""Weighted Gaussians over planar poses, speeds and the scale of odometry: moved and merged."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ Indices = NDArray[np.int64]
 STEADY = 10.0  # s within which a speed is forgotten
 TURN = 0.3  # rad in the first second, one sigma, where no odometry says how the camera turned
 SLOPE = 0.1  # of the ground, one sigma
+STATES = 5  # x, y, yaw, speed, scale
+SCALE = 0.03  # one sigma of the share by which all ways of odometry are too short
+SCALE_LASTS = 300.0  # m over which that share stays about the same
 
 
 def wrapped(angles: Array) -> Array:
@@ -29,9 +32,10 @@ def wrapped(angles: Array) -> Array:
 class Hypotheses:
     """Where the camera may be.
 
-    weights: `[H]`. means: `[H, 4]` of x, y (metres), yaw (radians) and the speed ahead (m/s), which
-    takes the place of odometry where there is none. covariances: `[H, 4, 4]`. heights: `[H]`
-    metres; their variances: `[H]`.
+    weights: `[H]`. means: `[H, 5]` of x, y (metres), yaw (radians), the speed ahead (m/s), which
+    takes the place of odometry where there is none, and the share by which the ways of odometry are
+    too short: such an error lasts, and what it adds up to is no noise. covariances: `[H, 5, 5]`.
+    heights: `[H]` metres; their variances: `[H]`.
     """
 
     weights: Array
@@ -43,7 +47,7 @@ class Hypotheses:
     @classmethod
     def none(cls) -> Hypotheses:
         """No hypothesis."""
-        return cls(*(np.zeros((0, *shape)) for shape in ((), (4,), (4, 4), (), ())))
+        return cls(*(np.zeros((0, *shape)) for shape in ((), (STATES,), (STATES, STATES), (), ())))
 
     def __len__(self) -> int:
         return len(self.weights)
@@ -73,11 +77,15 @@ class Hypotheses:
 
         speed_sigma: m/s, how far speeds go in the long run.
         """
-        way = np.broadcast_to([motion.dx, motion.dy], (len(self), 2))
-        self._displace(way, np.zeros(len(self)), motion.sigma, motion.dyaw, motion.sigma_yaw)
+        longer = 1.0 + self.means[:, 4]
+        way = longer[:, None] * np.array([motion.dx, motion.dy])
+        self._displace(
+            way, np.zeros(len(self)), 1.0 / longer, motion.sigma, motion.dyaw, motion.sigma_yaw
+        )
+        self._tend_to_zero(4, math.exp(-motion.distance / SCALE_LASTS), SCALE)
         self.height_variances += (SLOPE * motion.distance) ** 2 + motion.sigma**2
         if seconds > 0.0:
-            self.means[:, 3] = motion.dx / seconds
+            self.means[:, 3] = longer * motion.dx / seconds
             self.covariances[:, 3, :] = self.covariances[:, :, 3] = 0.0
             self.covariances[:, 3, 3] = min(motion.sigma / seconds, speed_sigma) ** 2
 
@@ -91,20 +99,32 @@ class Hypotheses:
         turned = TURN * math.sqrt(seconds * max(seconds, 1.0))
         # What a speed that changes within the time adds to the way.
         kept = math.exp(-seconds / STEADY)
-        gained = speed_sigma**2 * (1.0 - kept**2)
-        self._displace(
-            way, np.full(len(self), seconds), 0.3 * math.sqrt(gained) * seconds, 0.0, turned
-        )
-        self.means[:, 3] *= kept
-        self.covariances[:, 3, :] *= kept
-        self.covariances[:, :, 3] *= kept
-        self.covariances[:, 3, 3] += gained
+        gained = speed_sigma * math.sqrt(1.0 - kept**2)
+        none = np.zeros(len(self))
+        self._displace(way, np.full(len(self), seconds), none, 0.3 * gained * seconds, 0.0, turned)
+        self._tend_to_zero(3, kept, speed_sigma)
         self.height_variances += (SLOPE * self.means[:, 3] * seconds) ** 2
 
+    def _tend_to_zero(self, state: int, kept: float, sigma: float) -> None:
+        """Keep a share of a state that has zero mean and `sigma` in the long run."""
+        self.means[:, state] *= kept
+        self.covariances[:, state, :] *= kept
+        self.covariances[:, :, state] *= kept
+        self.covariances[:, state, state] += sigma**2 * (1.0 - kept**2)
+
     def _displace(
-        self, way: Array, per_speed: Array, sigma: float, turn: float, turn_sigma: float
+        self,
+        way: Array,
+        per_speed: Array,
+        per_scale: Array,
+        sigma: float,
+        turn: float,
+        turn_sigma: float,
     ) -> None:
-        """Move by `way` [H, 2], in each pose's own frame, which grows by per_speed [H] a m/s.
+        """Move by `way` [H, 2], in each pose's own frame.
+
+        It grows ahead by per_speed [H] metres for each m/s, and by per_scale [H] of itself for a
+        scale that is larger by 1.
 
         A yaw that is not known turns the way into an arc, so the displacement is taken with the
         exact first two moments of the rotated way (yaw normal); only its correlation with the
@@ -120,10 +140,11 @@ class Hypotheses:
         self.means[:, :2] += shrink[:, None] * along
         self.means[:, 2] = wrapped(self.means[:, 2] + turn)
 
-        jacobian = np.broadcast_to(np.eye(4), self.covariances.shape).copy()
+        jacobian = np.broadcast_to(np.eye(STATES), self.covariances.shape).copy()
         jacobian[:, :2, 2] = shrink[:, None] * across
         jacobian[:, 0, 3] = shrink * per_speed * cos
         jacobian[:, 1, 3] = shrink * per_speed * sin
+        jacobian[:, :2, 4] = (shrink * per_scale)[:, None] * along
         moved = jacobian @ self.covariances @ jacobian.transpose(0, 2, 1)
         fourth = shrink**4  # E cos(2 error)
         along_spread = np.maximum(0.5 * (1.0 + fourth) - shrink**2, 0.0)
@@ -152,11 +173,11 @@ class Hypotheses:
         offsets = self.means - centre[groups]
         offsets[:, 2] = wrapped(offsets[:, 2])
         mean_offsets = np.stack(
-            [np.bincount(groups, share * offsets[:, axis], count) for axis in range(4)], axis=1
+            [np.bincount(groups, share * offsets[:, axis], count) for axis in range(STATES)], axis=1
         )
         spread = offsets - mean_offsets[groups]
         second = share[:, None, None] * (self.covariances + spread[:, :, None] * spread[:, None, :])
-        covariances = np.zeros((count, 4, 4))
+        covariances = np.zeros((count, STATES, STATES))
         np.add.at(covariances, groups, second)
         means = centre + mean_offsets
         means[:, 2] = wrapped(means[:, 2])
@@ -172,7 +193,7 @@ class Hypotheses:
 
 
 def group_by_distance(weights: Array, means: Array, radius: Array, turn: Array) -> Indices:
-    """Number groups of poses [H, 4], each around one that no heavier pose is near to.
+    """Number groups of poses [H, 3 or more], each around one that no heavier pose is near to.
 
     Near is within the smaller `radius` [H] (metres) and the larger `turn` [H] (radians) of the two.
     Returns the group of each pose, [H], numbered from 0.

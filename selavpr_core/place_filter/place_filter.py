@@ -8,9 +8,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from selavpr_core.place_filter.belief import Belief, State
-from selavpr_core.place_filter.hypotheses import Hypotheses, group_by_distance, wrapped
-from selavpr_core.place_filter.likelihood import MISSED, excesses, likelihood_ratios
+from selavpr_core.place_filter.correction import correct
+from selavpr_core.place_filter.hypotheses import (
+    SCALE,
+    STATES,
+    Hypotheses,
+    group_by_distance,
+    wrapped,
+)
+from selavpr_core.place_filter.likelihood import (
+    MISSED,
+    excesses,
+    likelihood_ratios,
+    standing_out,
+)
 from selavpr_core.place_filter.motion import Motion
+from selavpr_core.place_filter.nearby import Nearby
 from selavpr_core.place_filter.places import VIEW_SIGMA, Places
 from selavpr_core.place_filter.settings import FilterSettings
 
@@ -25,9 +38,7 @@ LEFT = 25.0  # m off the mapped ground after which the map is left
 POWER = 3  # of the excesses, so that the best candidates tell whether images show the same
 FOLLOWED = 60.0  # s for which a camera is followed without odometry and without a match
 NOVELTY = 0.5  # change of the candidates (1 - cosine) after which they are compared anew
-MATCH_SHARE = 0.5  # of a place's reach: one sigma of the position that a match which is right gives
-MATCH_YAW_SIGMA = math.radians(10.0)  # of the heading of a match that is right
-GAP_SHARE = 0.2  # of half the gap between places, by which poses between them may stay off
+GAP_SHARE = 0.1  # of half the gap between places, by which poses between them may stay off
 TILT_SIGMA = 0.1  # rad; roll and pitch are not observed
 UNKNOWN_YAW_VARIANCE = math.pi**2
 
@@ -40,8 +51,7 @@ class PlaceFilter:
 
     - motion moves the hypotheses;
     - the candidates' likelihood ratios (likelihood.py) raise hypotheses near them and lower the
-      others, and correct their poses by probabilistic data association (Bar-Shalom, Daum, Huang,
-      "The Probabilistic Data Association Filter", 2009);
+      others, and correct their poses by probabilistic data association (correction.py);
     - candidates far from every hypothesis become hypotheses, out of the probability of "nowhere",
       to which all others leak: a camera that was carried elsewhere is found again.
 
@@ -101,7 +111,9 @@ class PlaceFilter:
         if share > 0.0 and len(listed):
             ratios = np.full(len(self.places), MISSED)
             ratios[listed] = likelihood_ratios(excess, len(self.places))
-            self._weigh(ratios, share)
+            standing = np.zeros(len(self.places))
+            standing[listed] = standing_out(excess)
+            self._weigh(ratios, standing, share)
             self._bear(listed, ratios[listed] ** share, share)
             self._tidy()
         return self._belief()
@@ -164,99 +176,28 @@ class PlaceFilter:
             self._fresh = False
         return share
 
-    def _weigh(self, ratios: Array, share: float) -> None:
-        """Raise, lower and correct the hypotheses by the likelihood ratios [N] of all places."""
+    def _weigh(self, ratios: Array, standing: Array, share: float) -> None:
+        """Raise, lower and correct the hypotheses by the likelihood ratios [N] of all places.
+
+        standing: `[N]`, the same ratios if no place were a look-alike: of the places around a
+        hypothesis that is right none is, so these tell which of them is the one.
+        """
         leak = share * self.settings.kidnapped
         hypotheses = self._hypotheses
         if not len(hypotheses):
             return
         kept = hypotheses.weights * (1.0 - leak)
         self._nowhere += float((hypotheses.weights * leak).sum())
-        map_places = self.places
-
-        numbers, near = map_places.neighbours.around(hypotheses.means[:, :2])
-        # The reach of the places around, by their distance-blind mean: it changes slowly.
-        count = len(hypotheses)
-        found = np.bincount(numbers, minlength=count)
-        reach = np.bincount(numbers, map_places.reaches[near], count) / np.maximum(found, 1)
-        area = np.zeros((count, 3, 3))
-        area[:, 0, 0] = area[:, 1, 1] = np.maximum(reach, 0.1) ** 2
-        area[:, 2, 2] = VIEW_SIGMA**2
-        total = hypotheses.covariances[:, :3, :3] + area
-        inverse = np.linalg.inv(total)
-        peak = np.sqrt(np.linalg.det(area) / np.linalg.det(total))
-        offsets = np.empty((len(numbers), 3))
-        offsets[:, :2] = map_places.positions[near, :2] - hypotheses.means[numbers, :2]
-        offsets[:, 2] = wrapped(map_places.yaws[near] - hypotheses.means[numbers, 2])
-        offsets[~map_places.looks[near], 2] = 0.0
-        squared = np.einsum("pi,pij,pj->p", offsets, inverse[numbers], offsets)
-        nearness = peak[numbers] * np.exp(-0.5 * squared) * map_places.shares[near]
-        mapped = np.maximum(np.bincount(numbers, nearness, count), 1.0)
-        nearness = nearness / mapped[numbers]
-
-        gains = nearness * (ratios[near] - 1.0)
+        nearby = Nearby.around(hypotheses, self.places)
+        numbers, near, count = nearby.numbers, nearby.places, len(hypotheses)
+        gains = nearby.nearness * (ratios[near] - 1.0)
         evidence = np.maximum(1.0 + np.bincount(numbers, gains, count), MISSED)
         hypotheses.weights = kept * evidence**share
-        self._correct(numbers, offsets, np.maximum(gains, 0.0), evidence, reach, share)
-
         raised = np.maximum(gains, 0.0)
-        lifted = np.bincount(numbers, raised, count)
-        some = lifted > 0.0
-        sums = np.bincount(numbers, raised * map_places.positions[near, 2], count)
-        level = sums / np.where(some, lifted, 1.0)
-        certainty = np.where(some, lifted / evidence.clip(1e-12), 0.0).clip(0.0, 1.0)
-        gain = share * certainty * hypotheses.height_variances
-        gain /= hypotheses.height_variances + reach**2 + 1e-6
-        hypotheses.heights = hypotheses.heights + gain * (level - hypotheses.heights)
-        hypotheses.height_variances = hypotheses.height_variances * (1.0 - gain)
-
-    def _correct(
-        self,
-        numbers: Indices,
-        offsets: Array,
-        raised: Array,
-        evidence: Array,
-        reach: Array,
-        share: float,
-    ) -> None:
-        """Move each hypothesis towards the places that raised it, with the spread that they have.
-
-        A look that is only a share of an independent one corrects by that share.
-        """
-        hypotheses = self._hypotheses
-        count = len(hypotheses)
-        association = raised / evidence[numbers]
-        together = np.bincount(numbers, association, count)
-        association = association / np.maximum(together, 1.0)[numbers]
-        together = np.minimum(together, 1.0)
-        innovation = np.stack(
-            [np.bincount(numbers, association * offsets[:, axis], count) for axis in range(3)],
-            axis=1,
-        )
-        second = np.empty((count, 3, 3))
-        for row in range(3):
-            for column in range(row + 1):
-                moment = association * offsets[:, row] * offsets[:, column]
-                second[:, row, column] = np.bincount(numbers, moment, count)
-                second[:, column, row] = second[:, row, column]
-        spread = second - innovation[:, :, None] * innovation[:, None, :]
-        # Neighbours look alike within their reach: their mean is better known than they are wide.
-        width = np.maximum(spread[:, 0, 0] + spread[:, 1, 1], 1e-9)
-        spread *= np.maximum(1.0 - 2.0 * reach**2 / width, 0.0)[:, None, None]
-        noise = np.zeros((count, 3, 3))
+        certain = np.minimum(np.bincount(numbers, raised, count) / evidence, 1.0)
+        pointing = np.where(raised > 0.0, nearby.nearness * standing[near], 0.0)
         part = min(share / (NOVELTY / (2.0 - NOVELTY)), 1.0)
-        noise[:, 0, 0] = noise[:, 1, 1] = (MATCH_SHARE * reach) ** 2 / part
-        noise[:, 2, 2] = MATCH_YAW_SIGMA**2 / part
-        prior = hypotheses.covariances
-        gain = prior[:, :, :3] @ np.linalg.inv(prior[:, :3, :3] + noise)
-        turned = gain.transpose(0, 2, 1)
-        posterior = (
-            prior - together[:, None, None] * (gain @ prior[:, :3, :]) + gain @ spread @ turned
-        )
-        hypotheses.covariances = 0.5 * (posterior + posterior.transpose(0, 2, 1))
-        moved = (gain @ innovation[:, :, None])[:, :, 0]
-        hypotheses.means = hypotheses.means + moved
-        hypotheses.means[:, 2] = wrapped(hypotheses.means[:, 2])
+        correct(hypotheses, self.places, nearby, pointing, certain, part)
 
     def _bear(self, listed: Indices, ratios: Array, share: float) -> None:
         """Make hypotheses of candidates, out of the probability of being nowhere."""
@@ -271,11 +212,12 @@ class PlaceFilter:
         self._nowhere += self._nowhere * born / (1.0 - born) * max(unlisted, 0.0) * MISSED**share
         self._nowhere += float(weights.sum() - weights[best].sum())
         chosen = listed[best]
-        covariances = np.zeros((len(best), 4, 4))
+        covariances = np.zeros((len(best), STATES, STATES))
         covariances[:, 0, 0] = covariances[:, 1, 1] = map_places.reaches[chosen] ** 2
         covariances[:, 2, 2] = VIEW_SIGMA**2 + map_places.yaw_sigmas[chosen] ** 2
         covariances[:, 3, 3] = self.settings.speed**2
-        means = np.zeros((len(best), 4))
+        covariances[:, 4, 4] = SCALE**2
+        means = np.zeros((len(best), STATES))
         means[:, :2] = map_places.positions[chosen, :2]
         means[:, 2] = map_places.yaws[chosen]
         self._hypotheses = self._hypotheses.joined(
@@ -341,17 +283,16 @@ class PlaceFilter:
         such errors stay the same over many images, so that no number of them makes up for it.
         """
         hypotheses, map_places = self._hypotheses, self.places
-        common = (
-            (GAP_SHARE * map_places.halves[place]) ** 2
-            + map_places.sigmas[place] ** 2
-            + self.settings.beside**2
-        )
+        ahead = (GAP_SHARE * map_places.halves[place]) ** 2
+        beside = self.settings.beside**2
+        common = (ahead - beside) * map_places.along[place] + (
+            beside + map_places.sigmas[place] ** 2
+        ) * np.eye(2)
         covariance = np.zeros((6, 6))
         planar = np.ix_((0, 1, 5), (0, 1, 5))
         covariance[planar] = hypotheses.covariances[best, :3, :3]
-        covariance[0, 0] += common
-        covariance[1, 1] += common
-        covariance[2, 2] = hypotheses.height_variances[best] + common
+        covariance[:2, :2] += common
+        covariance[2, 2] = hypotheses.height_variances[best] + 0.5 * float(np.trace(common))
         covariance[3, 3] = covariance[4, 4] = TILT_SIGMA**2
         covariance[5, 5] += map_places.yaw_sigmas[place] ** 2 + math.radians(3.0) ** 2
         covariance[5, 5] = min(covariance[5, 5], UNKNOWN_YAW_VARIANCE)

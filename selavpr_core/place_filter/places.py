@@ -25,6 +25,8 @@ class Places:
 
     Attributes, N places: positions `[N, 3]` metres; yaws `[N]` radians, where unknown the direction
     of the track or 0; yaw_sigmas `[N]` of these; looks `[N]` bool, whether the heading is known;
+    along `[N, 2, 2]`, the part of a planar vector that lies along the track as a projection, half
+    of the unit matrix where the track has no direction;
     reaches `[N]` metres, one sigma of the area in which the place is seen; halves `[N]` metres,
     half the gap to the next place of the drive; sigmas `[N]` metres, of the positions; shares
     `[N]`, one over the number of places that show the same: they sum up to the number of distinct
@@ -53,6 +55,7 @@ class Places:
         gaps, directions = _along_tracks(self.positions, first)
         self.looks = np.isfinite(yaws)
         guessed = ~self.looks & np.isfinite(directions)
+        self.along = _projections(directions)
         self.yaws = np.where(self.looks, yaws, np.where(guessed, directions, 0.0))
         self.yaw_sigmas = np.where(
             self.looks,
@@ -104,6 +107,17 @@ def _along_tracks(positions: Array, first: NDArray[np.bool_]) -> tuple[Array, Ar
     moving = np.isfinite(gaps) & (np.abs(ways).max(axis=1, initial=0.0) > 0.0)
     directions = np.where(moving, np.arctan2(ways[:, 1], ways[:, 0]), np.nan)
     return np.where(np.isfinite(gaps), gaps, usual), directions
+
+
+def _projections(directions: Array) -> Array:
+    """`[N, 2, 2]` of directions [N] (radians), half of the unit matrix where one is nan."""
+    known = np.isfinite(directions)
+    angles = np.where(known, directions, 0.0)
+    ways = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    projections: Array = np.where(
+        known[:, None, None], ways[:, :, None] * ways[:, None, :], 0.5 * np.eye(2)
+    )
+    return projections
 
 
 def _filled(values: ArrayLike | None, count: int, missing: float) -> Array:

@@ -14,8 +14,8 @@ class FilterSettings:
     sigma of the speed where no odometry says how the camera moved. fastest: m/s; odometry that
     says more has jumped, and its motion is treated as unknown. kidnapped: probability that the
     camera was carried elsewhere between two independent looks. beside: metres, one sigma, by which
-    the camera stays beside the mapped track or ahead of its match for long: such an error is
-    not averaged out, so it is part of every stated covariance.
+    the camera stays beside the mapped track for long: such an error is not averaged out, so it is
+    part of every stated covariance, across the track.
     """
 
     localised: float = 0.95
@@ -24,7 +24,7 @@ class FilterSettings:
     speed: float = 5.0
     fastest: float = 60.0
     kidnapped: float = 1e-3
-    beside: float = 0.7
+    beside: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0.0 < self.candidate <= self.localised < 1.0:

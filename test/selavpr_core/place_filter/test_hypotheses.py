@@ -4,16 +4,26 @@ import numpy as np
 import pytest
 
 from selavpr_core.place_filter import Motion
-from selavpr_core.place_filter.hypotheses import Hypotheses, group_by_distance, wrapped
+from selavpr_core.place_filter.hypotheses import (
+    SCALE,
+    SCALE_LASTS,
+    Hypotheses,
+    group_by_distance,
+    wrapped,
+)
 
 
 def single(
-    yaw: float, yaw_sigma: float, speed: float = 0.0, speed_sigma: float = 0.0
+    yaw: float,
+    yaw_sigma: float,
+    speed: float = 0.0,
+    speed_sigma: float = 0.0,
+    scale: float = 0.0,
+    scale_sigma: float = 0.0,
 ) -> Hypotheses:
-    covariance = np.diag([0.3**2, 0.2**2, yaw_sigma**2, speed_sigma**2])
-    return Hypotheses(
-        np.ones(1), np.array([[1.0, 2.0, yaw, speed]]), covariance[None], np.zeros(1), np.ones(1)
-    )
+    covariance = np.diag([0.3**2, 0.2**2, yaw_sigma**2, speed_sigma**2, scale_sigma**2])
+    means = np.array([[1.0, 2.0, yaw, speed, scale]])
+    return Hypotheses(np.ones(1), means, covariance[None], np.zeros(1), np.ones(1))
 
 
 def samples(hypothesis: Hypotheses, count: int = 200_000) -> np.ndarray:
@@ -21,21 +31,38 @@ def samples(hypothesis: Hypotheses, count: int = 200_000) -> np.ndarray:
     return rng.multivariate_normal(hypothesis.means[0], hypothesis.covariances[0], count)
 
 
-@pytest.mark.parametrize("yaw_sigma", [0.02, 0.5, 1.5])
-def test_moving_gives_the_moments_of_many_moved_samples(yaw_sigma: float) -> None:
-    moved = single(0.7, yaw_sigma)
+@pytest.mark.parametrize(
+    ("yaw_sigma", "scale", "scale_sigma"),
+    [(0.02, 0.0, 0.0), (0.5, 0.0, 0.0), (1.5, 0.0, 0.0), (0.02, 0.1, 0.1)],
+)
+def test_moving_gives_the_moments_of_many_moved_samples(
+    yaw_sigma: float, scale: float, scale_sigma: float
+) -> None:
+    moved = single(0.7, yaw_sigma, scale=scale, scale_sigma=scale_sigma)
     drawn = samples(moved)
     motion = Motion(3.0, -1.0, 0.4, 0.1, 0.05)
     moved.move(motion, 1.0, 5.0)
     rng = np.random.default_rng(1)
     cos, sin = np.cos(drawn[:, 2]), np.sin(drawn[:, 2])
-    x = drawn[:, 0] + cos * 3.0 + sin * 1.0 + 0.1 * rng.standard_normal(len(drawn))
-    y = drawn[:, 1] + sin * 3.0 - cos * 1.0 + 0.1 * rng.standard_normal(len(drawn))
+    longer = 1.0 + drawn[:, 4]
+    x = drawn[:, 0] + longer * (cos * 3.0 + sin * 1.0) + 0.1 * rng.standard_normal(len(drawn))
+    y = drawn[:, 1] + longer * (sin * 3.0 - cos * 1.0) + 0.1 * rng.standard_normal(len(drawn))
     np.testing.assert_allclose(moved.means[0, :2], [x.mean(), y.mean()], atol=0.02)
     np.testing.assert_allclose(moved.covariances[0, :2, :2], np.cov(x, y), atol=0.04)
     np.testing.assert_allclose(moved.means[0, 2], 1.1)
     cross = np.cov(x, drawn[:, 2])[0, 1]
     np.testing.assert_allclose(moved.covariances[0, 0, 2], cross, atol=0.03)
+    cross = np.cov(x, drawn[:, 4])[0, 1]
+    np.testing.assert_allclose(moved.covariances[0, 0, 4], cross, atol=0.002)
+
+
+def test_what_is_known_of_the_scale_of_odometry_fades_with_the_way() -> None:
+    moved = single(0.0, 0.01, scale=0.1, scale_sigma=0.01)
+    for _ in range(100):
+        moved.move(Motion(30.0, 0.0, 0.0, 0.1, 0.01), 1.0, 5.0)
+    assert moved.means[0, 4] == pytest.approx(0.1 * np.exp(-3000.0 / SCALE_LASTS))
+    assert moved.covariances[0, 4, 4] == pytest.approx(SCALE**2, rel=1e-3)
+    assert np.linalg.eigvalsh(moved.covariances[0])[0] > 0
 
 
 def test_without_odometry_a_hypothesis_goes_on_as_fast_as_it_was() -> None:
@@ -51,8 +78,8 @@ def test_without_odometry_a_hypothesis_goes_on_as_fast_as_it_was() -> None:
 def test_merging_keeps_weight_mean_and_covariance_across_the_turn_of_the_yaw() -> None:
     rng = np.random.default_rng(3)
     weights = np.array([0.2, 0.5, 0.3])
-    means = np.array([[0, 0, 3.1, 1], [1, 0.5, -3.1, 2], [0.4, -1, 3.0, 0]], float)
-    roots = rng.normal(0, 0.3, (3, 4, 4))
+    means = np.array([[0, 0, 3.1, 1, 0], [1, 0.5, -3.1, 2, 0.1], [0.4, -1, 3.0, 0, 0]], float)
+    roots = rng.normal(0, 0.3, (3, 5, 5))
     covariances = roots @ roots.transpose(0, 2, 1)
     merged = Hypotheses(weights, means, covariances, np.array([0.0, 1, 2]), np.ones(3)).merged(
         np.array([1, 1, 0])
@@ -68,7 +95,7 @@ def test_merging_keeps_weight_mean_and_covariance_across_the_turn_of_the_yaw() -
     expected = sum(
         s * (c + np.outer(d, d)) for s, c, d in zip(share, covariances, spread, strict=False)
     )
-    np.testing.assert_allclose(merged.means[1], [*mean[:2], wrapped(mean[2]), mean[3]])
+    np.testing.assert_allclose(merged.means[1], [*mean[:2], wrapped(mean[2]), *mean[3:]])
     np.testing.assert_allclose(merged.covariances[1], expected)
     assert merged.heights[1] == pytest.approx(share @ [0, 1])
 

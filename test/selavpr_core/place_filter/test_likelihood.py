@@ -1,11 +1,22 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selavpr_core.place_filter.likelihood import MISSED, MOST, excesses, likelihood_ratios
+from selavpr_core.place_filter.likelihood import (
+    ALIKE,
+    MISSED,
+    MOST,
+    RIGHT_SCALE,
+    RIGHT_SHAPE,
+    excesses,
+    likelihood_ratios,
+    standing_out,
+)
 
 
 @settings(deadline=None)  # the first call may be slow
@@ -47,12 +58,56 @@ def test_ratios_grow_with_the_excess_and_stay_finite() -> None:
     assert np.isfinite(ratios).all()
 
 
+def wrong_excesses(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Of wrong places above the level: exponential, but for a share that stands out as right."""
+    alike = rng.gamma(RIGHT_SHAPE, RIGHT_SCALE, count)
+    return np.where(rng.random(count) < ALIKE, alike, rng.exponential(1.0, count))
+
+
 def test_ratios_of_wrong_places_are_one_on_average() -> None:
     # The definition of a likelihood ratio: its mean over what it is held against is one.
-    places = 20_000
-    similarities = np.sort(np.random.default_rng(2).exponential(0.05, (300, places)), axis=1)
+    rng = np.random.default_rng(2)
     means = []
-    for row in similarities:
-        ratios = likelihood_ratios(excesses(row[-100:]), places)
-        means.append((ratios.sum() + MISSED * (places - 100)) / places)
-    assert np.mean(means) == pytest.approx(1.0, abs=0.15)
+    for _ in range(2000):
+        excess = np.concatenate([np.zeros(50), wrong_excesses(rng, 50)])
+        means.append((likelihood_ratios(excess, 1000).sum() + MISSED * 900) / 1000)
+    assert np.mean(means) == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_scale_found_from_few_similarities_makes_evidence_stronger_by_less_than_half() -> None:
+    rng = np.random.default_rng(2)
+    means = []
+    for _ in range(2000):
+        similarities = 0.3 + 0.05 * np.concatenate([-rng.random(50), wrong_excesses(rng, 50)])
+        ratios = likelihood_ratios(excesses(similarities), 1000)
+        means.append((ratios.sum() + MISSED * 900) / 1000)
+    assert 0.8 < np.mean(means) < 1.5
+
+
+def test_ratios_are_those_of_the_densities() -> None:
+    excess = np.array([0.0, 0.5, 2.0, 5.0, 12.0, 30.0])
+    above = 5 / 1000  # of the places of the map
+    for found, z in zip(likelihood_ratios(excess, 1000), excess, strict=True):
+        right = z**2 * math.exp(-z / 2.0) / 16.0
+        wrong = (1.0 - ALIKE) * math.exp(-z) + ALIKE * right
+        assert found == pytest.approx(MISSED + (1.0 - MISSED) * right / (above * wrong))
+    for found, z in zip(standing_out(excess), excess, strict=True):
+        assert found == pytest.approx(z**2 * math.exp(z / 2.0) / 16.0)
+
+
+def test_no_single_image_is_proof() -> None:
+    # However much a place stands out, look-alikes do, too.
+    assert likelihood_ratios(np.array([MOST]), 10_000)[0] < 10_000 / ALIKE
+
+
+def test_right_places_among_the_upper_ones_do_not_widen_the_tail() -> None:
+    wrong = np.random.default_rng(1).exponential(0.05, 80)
+    both = np.concatenate([wrong, np.full(20, 3.0)])
+    assert excesses(both)[80:].min() > 20.0
+
+
+def test_a_tail_that_falls_faster_farther_up_counts_by_how_it_falls_there() -> None:
+    # The upper half of a normal distribution: among 50 of its values the largest is no rarity.
+    similarities = np.abs(np.random.default_rng(3).normal(0.0, 0.1, (200, 100)))
+    largest = [excesses(row).max() for row in similarities]
+    assert np.mean(largest) > -math.log(1.0 / 50.0)

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pytest
 
+from benchmarks.localization.simulation import Camera, Track, beside, drifting, winding
 from selavpr_core.place_filter import Belief, FilterSettings, Motion, PlaceFilter
 from test.selavpr_core.place_filter.roads import Eyes, along, drive, straight
+
+DRIVES = 20
 
 
 def error(belief: Belief, x: float, y: float = 0.0) -> float:
@@ -162,19 +166,49 @@ def test_opposite_lanes_are_different_places() -> None:
 
 
 def test_the_true_position_lies_within_the_region_as_often_as_stated() -> None:
-    # Drives beside the track by what the settings say, on average.
-    inside = []
-    positions, headings = straight(200)
-    for seed in range(4):
-        beside = np.random.default_rng(seed).normal(0.0, 0.7)
-        poses = [(x, beside, 0.0) for x, _, _ in along(150, 270, 2.5)]
-        beliefs = drive(PlaceFilter(positions, headings), Eyes(positions, headings, seed), poses)
-        for belief, (x, y, _) in zip(beliefs, poses, strict=True):
+    # Winding roads, driven beside the track by what the settings say, by drifting odometry; the
+    # maps are off by what they state.
+    distances = []
+    for seed in range(DRIVES):
+        rng = np.random.default_rng(seed)
+        road = winding(400.0, 1.0, seed)
+        places = Track(road.positions[::4], road.headings[::4])
+        camera = Camera(places.positions, places.headings, seed)
+        offset = NormalDist(0.0, FilterSettings().beside).inv_cdf((seed + 0.5) / DRIVES)
+        driven = beside(road, offset)
+        frames = slice(120, 200, 2)
+        positions, headings = driven.positions[frames], driven.headings[frames]
+        odometry = drifting(positions, headings, seed)
+        mapped = places.positions + np.append(rng.normal(0.0, 0.5, 2), 0.0)
+        sigmas = np.full(len(mapped), 0.5)
+        following = PlaceFilter(mapped, places.headings, position_sigmas=sigmas)
+        for frame, (position, heading) in enumerate(zip(positions, headings, strict=True)):
+            motion = Motion.between(odometry[frame - 1], odometry[frame]) if frame else None
+            belief = following.update(*camera.look(position, heading, 2.0), motion, 0.5)
             if belief.state == "localised":
-                offset = belief.position[:2] - [x, y]
-                inside.append(offset @ np.linalg.solve(belief.covariance[:2, :2], offset) < 5.991)
-    assert len(inside) > 120
-    assert np.mean(inside) >= 0.9
+                off = (belief.position - position)[:2]
+                distances.append(off @ np.linalg.solve(belief.covariance[:2, :2], off))
+    assert len(distances) > 20 * DRIVES
+    # Chi-squared with two degrees of freedom: regions of 95 and of 50 %.
+    assert 0.90 <= np.mean(np.array(distances) < 5.991) <= 0.99
+    assert 0.40 <= np.mean(np.array(distances) < 1.386) <= 0.65
+
+
+@pytest.mark.parametrize("scale", [0.9, 1.1])
+def test_odometry_that_measures_all_ways_wrong_is_seen_through(
+    road: tuple[np.ndarray, np.ndarray], scale: float
+) -> None:
+    following, eyes = PlaceFilter(*road), Eyes(*road)
+    poses = along(100, 400, 3.0)
+    step = Motion(3.0 * scale, 0.0, 0.0, 0.1, 0.01)
+    for x, y, yaw in poses:
+        belief = following.update(*eyes.look(x, y, yaw), step, 0.5)
+    x = poses[-1][0]
+    assert error(belief, x) < 2.0
+    for _ in range(20):  # 60 m without an image that shows anything
+        belief = following.update([], [], step, 0.5)
+        x += 3.0
+    assert error(belief, x) < 60.0 * 0.1
 
 
 def test_after_a_reset_it_knows_nothing(road: tuple[np.ndarray, np.ndarray]) -> None:
