@@ -232,11 +232,16 @@ def structure(picture: np.ndarray) -> np.ndarray:
     return np.asarray(cells / np.linalg.norm(cells))
 
 
-@pytest.mark.parametrize("light", ["summer-afternoon", "autumn-afternoon"])
-def test_a_place_in_other_light_is_more_like_itself_than_like_other_places(quarter, light):
+@pytest.fixture(scope="module")
+def places(quarter):
+    """What there is to see from five places at noon."""
     noon = Renderer(quarter, LIGHTS["summer-noon"], park_cars(quarter, 1))
+    return np.array([structure(noon.image(camera)) for camera in street_cameras(quarter)])
+
+
+@pytest.mark.parametrize("light", ["summer-afternoon", "autumn-afternoon"])
+def test_a_place_in_other_light_is_more_like_itself_than_like_other_places(quarter, places, light):
     later = Renderer(quarter, LIGHTS[light], park_cars(quarter, 2))
-    places = np.array([structure(noon.image(c)) for c in street_cameras(quarter)])
     queries = np.array([structure(later.image(c)) for c in street_cameras(quarter, 1.0)])
     alike = queries @ places.T
     right = np.argmax(alike, axis=1) == np.arange(len(places))
