@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from selavpr_core.place_map import PlaceMap
+from selavpr_core.retrieval import Localizer
 from selavpr_ros.nodes.localization.outcome import Localized, NotInMap, Unsettled
 from selavpr_ros.nodes.localization.parameters import Settings
 from test.selavpr_ros.nodes.conftest import Street
@@ -26,7 +28,8 @@ HEADER = Header(stamp=Time(sec=1), frame_id="camera")
 
 @pytest.fixture(scope="module")
 def recognizer(street: Street) -> Recognizer:
-    return Recognizer.load(Settings(map=str(street.path)))
+    place_map = PlaceMap.load(street.path)
+    return Recognizer(street.describer, place_map, Localizer(place_map, "two-stage", 100))
 
 
 def published(
