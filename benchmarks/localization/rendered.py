@@ -22,12 +22,13 @@ QUERIES = ("again", "away and back", "other way")
 MAP_STRIDE = 2  # every second picture of these drives becomes a place
 MAP_SIGMA = 0.5  # m, of the map's positions
 LISTED = 100
+DRAWS = 5  # of errors of the map and of odometry
 
 Columns = Mapping[str, NDArray[np.float64]]
 
 
 class Rendered(NamedTuple):
-    """The map, the drives to it, and the descriptors of both."""
+    """A map, the drives to it, and the descriptors of both."""
 
     place: Place
     drives: dict[str, Drive]
@@ -46,15 +47,19 @@ class Rendered(NamedTuple):
         return one
 
 
-def load_rendered(weights: str, seed: int, keep: Path | None) -> Rendered:
-    """Render and describe, or take the descriptions from the folder `keep`."""
+def load_rendered(weights: str, seed: int, keep: Path | None) -> list[Rendered]:
+    """Render and describe, or take the descriptions from the folder `keep`.
+
+    The pictures of all are the same; the errors of the map and of odometry are drawn for each.
+    """
     describer = load_describer(weights, "cpu", "fp32")
+    columns: dict[str, NDArray[np.float64]] = {}
     kept = None if keep is None else keep / f"town{seed}-{describer.fingerprint[:12]}.npz"
     if kept is not None and kept.is_file():
         with np.load(kept) as file:
-            return _arranged(dict(file), seed)
+            columns = dict(file)
+        return [_arranged(columns, seed, draw) for draw in range(DRAWS)]
     world = build_town(seed)
-    columns: dict[str, NDArray[np.float64]] = {}
     drives = [frames_of(world, name, seed) for name in SESSIONS]
     total = sum(len(frames.stamps) for frames in drives)
     with progress_bar("rendering and describing", total, "pictures") as bar:
@@ -72,7 +77,7 @@ def load_rendered(weights: str, seed: int, keep: Path | None) -> Rendered:
             columns[f"{frames.name}/stamps"] = frames.stamps.astype(np.float64)
     if kept is not None:
         _keep(kept, columns)
-    return _arranged(columns, seed)
+    return [_arranged(columns, seed, draw) for draw in range(DRAWS)]
 
 
 def _keep(kept: Path, columns: Columns) -> None:
@@ -85,9 +90,9 @@ def _keep(kept: Path, columns: Columns) -> None:
         raise EvaluationError(f"{kept} cannot be written: {error.strerror or error}") from error
 
 
-def _arranged(columns: Columns, seed: int) -> Rendered:
+def _arranged(columns: Columns, seed: int, draw: int) -> Rendered:
     positions, headings, descriptors, starts = [], [], [], []
-    rng = np.random.default_rng([seed, 5])
+    rng = np.random.default_rng([seed, 5, draw])
     count = 0
     for name in MAP:
         true = columns[f"{name}/pos"][::MAP_STRIDE]
@@ -104,7 +109,9 @@ def _arranged(columns: Columns, seed: int) -> Rendered:
     for name in QUERIES:
         at, yaw = columns[f"{name}/pos"], columns[f"{name}/head"]
         seconds = columns[f"{name}/stamps"] / 1e9
-        drives[name] = Drive(at, yaw, drifting(at, yaw, seed), seconds)
-    place = Place(np.concatenate(positions), np.concatenate(headings), starts)
+        drives[name] = Drive(at, yaw, drifting(at, yaw, DRAWS * seed + draw), seconds)
+    place = Place(
+        np.concatenate(positions), np.concatenate(headings), starts, np.full(count, MAP_SIGMA)
+    )
     queries = {name: columns[f"{name}/desc"].astype(np.float32) for name in QUERIES}
     return Rendered(place, drives, np.concatenate(descriptors).astype(np.float32), queries)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,15 +24,19 @@ ON_MAP = (10.0, math.radians(45.0))
 
 
 class Place(NamedTuple):
-    """The map: positions `[N, 3]` m, headings `[N]` rad, first place of each segment."""
+    """The map: positions `[N, 3]` m, headings `[N]` rad, first place of each segment.
+
+    sigmas: `[N]` m, one horizontal sigma of the positions as the map states it; None: unknown.
+    """
 
     positions: Array
     headings: Array
     starts: list[int]
+    sigmas: Array | None = None
 
     def new_filter(self) -> PlaceFilter:
         """A filter that knows nothing yet."""
-        return PlaceFilter(self.positions, self.headings, self.starts)
+        return PlaceFilter(self.positions, self.headings, self.starts, position_sigmas=self.sigmas)
 
 
 class Drive(NamedTuple):
@@ -48,6 +52,11 @@ class Drive(NamedTuple):
         if self.odometry is None or frame == 0:
             return None
         return Motion.between(self.odometry[frame - 1], self.odometry[frame])
+
+    def every(self, step: int) -> Drive:
+        """The same drive at a lower rate: one frame of each `step`."""
+        odometry = None if self.odometry is None else self.odometry[::step]
+        return Drive(self.positions[::step], self.headings[::step], odometry, self.seconds[::step])
 
 
 class Answers(NamedTuple):
@@ -110,6 +119,11 @@ def _answers(rows: list[tuple[bool, float, float, float]]) -> Answers:
     return Answers(np.array(published), np.array(errors), np.array(distances), np.array(costs))
 
 
+def pooled(answers: Sequence[Answers]) -> Answers:
+    """The answers of several drives as those of one."""
+    return Answers(*(np.concatenate(column) for column in zip(*answers, strict=True)))
+
+
 def on_map(place: Place, drive: Drive) -> NDArray[np.bool_]:
     """Which frames `[F]` show mapped ground."""
     offsets = drive.positions[:, None, :2] - place.positions[None, :, :2]
@@ -133,6 +147,9 @@ def figures(answers: Answers, mapped: NDArray[np.bool_]) -> dict[str, float | in
         "p95": float(np.quantile(errors, 0.95)) if len(errors) else None,
         "false": int((errors > FALSE).sum()),
         "covered": _ratio(int((answers.distances[right] <= REGION).sum()), int(right.sum())),
+        "covered_of_all": _ratio(
+            int((answers.distances[published] <= REGION).sum()), int(published.sum())
+        ),
         "milliseconds": 1e3 * float(np.median(answers.costs)),
     }
 

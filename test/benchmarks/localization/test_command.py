@@ -21,7 +21,8 @@ def test_made_up_figures_are_printed_for_scripts(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(command, "BESIDE", (1.0,))
-    monkeypatch.setattr(made_up, "FRAMES", 80)
+    monkeypatch.setattr(command, "DRAWS", 2)
+    monkeypatch.setattr(made_up, "FRAMES", 60)
     assert run(command.main, ["--made-up", "--places", "500", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert "rendered" not in report
@@ -30,6 +31,9 @@ def test_made_up_figures_are_printed_for_scripts(
         if name.endswith("filter"):
             assert one["localised"] > 0.6
             assert one["false"] <= 2
+            assert one["frames"] == 2 * 60
+    together = report["all drives"]["filter"]
+    assert together["published"] == report["made up"]["1 m beside, filter"]["published"]
 
 
 def test_kept_descriptions_are_replayed(
@@ -44,6 +48,7 @@ def test_kept_descriptions_are_replayed(
     monkeypatch.setattr(rendered, "load_describer", lambda *_: Describer())
     monkeypatch.setattr(command, "JUMPS", ((40, 100),))
     monkeypatch.setattr(command, "BESIDE", ())
+    monkeypatch.setattr(rendered, "DRAWS", 1)
     monkeypatch.setattr(rendered, "QUERIES", ("again",))
     # As a camera would have it that sees where it is, in 64 dimensions.
     columns = {}
@@ -60,7 +65,8 @@ def test_kept_descriptions_are_replayed(
     np.savez(tmp_path / "town3-0123456789ab.npz", **columns)
     assert run(command.main, ["--seed", "3", "--keep", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
-    assert "again, filter" in printed
+    assert "again, filter, 1 look/s" in printed
+    assert "all drives" in printed
     assert "kidnapping: 1 of 1 found again" in printed
 
 

@@ -12,11 +12,14 @@ from benchmarks.localization.replay import (
     figures,
     kidnapped,
     on_map,
+    pooled,
     with_filter,
     without_filter,
 )
 from benchmarks.localization.simulation import drifting
 from test.selavpr_core.place_filter.roads import Eyes, along, straight
+
+COUNTED = ("frames", "mapped", "published", "false")
 
 
 def made(start: float, stop: float) -> tuple[Place, Drive, Eyes]:
@@ -43,7 +46,24 @@ def test_figures_are_what_a_loop_counts() -> None:
     assert found["median"] == 4.0
     assert found["false"] == 1
     assert found["covered"] == pytest.approx(2 / 3)
+    assert found["covered_of_all"] == pytest.approx(3 / 4)  # with the false one
+    twice = figures(pooled([answers, answers]), np.concatenate([mapped, mapped]))
+    for name in COUNTED:
+        assert twice[name] == 2 * found[name]
+    for name in ("localised", "covered", "covered_of_all"):
+        assert twice[name] == pytest.approx(found[name])
     assert found["milliseconds"] == pytest.approx(2.0)
+
+
+def test_a_drive_at_a_lower_rate_has_the_same_poses() -> None:
+    drive = made(100, 130)[1]
+    seldom = drive.every(3)
+    np.testing.assert_array_equal(seldom.positions, drive.positions[::3])
+    assert seldom.odometry is not None
+    assert drive.odometry is not None
+    assert seldom.odometry[1] == drive.odometry[3]
+    assert seldom.seconds[1] == drive.seconds[3]
+    assert drive._replace(odometry=None).every(3).odometry is None
 
 
 def test_nothing_published_has_no_errors() -> None:
