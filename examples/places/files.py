@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import multiprocessing
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
@@ -136,6 +137,7 @@ def _render_drive(world: World, town: Town, number: int, folder: Path) -> list[R
     (folder / place).mkdir(parents=True)
     rows = []
     for frame, camera in enumerate(views(world, visit, drive)):
+        _end_with_parent()
         latitude, longitude, heading = _pose(town.datum, camera)
         name = f"{frame:04d}.jpg"
         if town.at_names:
@@ -151,6 +153,13 @@ def _render_drive(world: World, town: Town, number: int, folder: Path) -> list[R
         position = (f"{latitude:.7f}", f"{longitude:.7f}", f"{heading:.1f}")
         rows.append((path, *position, town.name, visit.date))
     return rows
+
+
+def _end_with_parent() -> None:
+    """End this process at once where it renders for one that was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():
+        os._exit(1)
 
 
 def _pose(datum: Datum, camera: Camera) -> tuple[float, float, float]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import os
+import subprocess
+import sys
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -261,6 +264,37 @@ def test_streets_to_train_and_to_evaluate_in_are_asked_for_apart(
     asked.clear()
     files.render_evaluation(tmp_path, 0, 1, lambda *_: None, "validation", streets=3)
     assert asked == {"validation": {3}}
+
+
+_RENDERING_FOREVER = """
+import multiprocessing
+
+from examples.places.files import _end_with_parent
+
+
+def render():
+    print("rendering", flush=True)
+    while True:
+        _end_with_parent()
+
+
+if __name__ == "__main__":
+    process = multiprocessing.get_context("spawn").Process(target=render)
+    process.start()
+    process.join()
+"""
+
+
+def test_processes_end_with_one_that_is_killed(tmp_path: Path, project: Path) -> None:
+    script = tmp_path / "rendering.py"
+    script.write_text(_RENDERING_FOREVER)
+    environment = {**os.environ, "PYTHONPATH": str(project)}
+    command = [sys.executable, str(script)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as killed:
+        assert killed.stdout is not None
+        assert killed.stdout.readline() == b"rendering\n"
+        killed.kill()
+        assert killed.stdout.read() == b""  # its end: nobody holds it any more
 
 
 @pytest.mark.parametrize(
