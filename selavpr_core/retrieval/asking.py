@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterable, Iterator
 
 from selavpr_core.place_map import PlaceMap
@@ -18,13 +19,15 @@ def ask(
         queries: the other map (or the same one, which finds each place itself).
         places: numbers of its places.
         count: how many matches at most.
+
+    Raises IndexError for a number that `queries` does not have.
     """
-    segments = queries.numbered_segments()
-    number = 0
+    firsts = [numbers.start for _, numbers in queries.numbered_segments()]
     for place in places:
-        while place not in segments[number][1]:
-            number = (number + 1) % len(segments)
-        row = place - segments[number][1].start
+        if not 0 <= place < len(queries):
+            raise IndexError(f"no place {place} among {len(queries)}")
+        number = bisect.bisect_right(firsts, place) - 1
+        row = place - firsts[number]
         code = None if queries.codes is None else queries.codes[number][row]
         descriptor = None if queries.descriptors is None else queries.descriptors[number][row]
         yield localizer.localize(code, descriptor, count)

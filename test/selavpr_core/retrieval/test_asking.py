@@ -44,3 +44,9 @@ def test_a_map_finds_each_of_its_own_places(
     itself = PlaceMap.load(write_map(tmp_path / "a", contents, model))
     answers = ask(Localizer(itself, mode), itself, range(10), 1)
     assert [matches[0].place for matches in answers] == list(range(10))
+
+
+@pytest.mark.parametrize("number", [-1, 9])
+def test_a_number_beyond_the_map_is_an_error(asked: PlaceMap, number: int) -> None:
+    with pytest.raises(IndexError, match=f"no place {number} among 9"):
+        list(ask(Localizer(asked), asked, [number], 1))
