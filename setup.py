@@ -78,7 +78,7 @@ setup(
             "onnx>=1.15",
             "psutil",
             "pytest",
-            "pytest-xdist",
+            "pytest-xdist>=3.7",
             "pyyaml",
             "ruff",
         ],
