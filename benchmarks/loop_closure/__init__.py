@@ -20,8 +20,9 @@ alike            a rendered circuit of 480 m driven three times, through streets
 
 25 m are the convention of the field; how far the two ends of the closures lie apart is shown.
 
-Of each set the figures without verification, with each by itself, with all, and with those that are
-on unless somebody turns them off are shown. Beside them stands the recall at precision 1 that a
+Of each set the figures without verification, with each by itself, with all, with those that are on
+unless somebody turns them off, and with these where two of the four keyframes before must agree
+("cautious") are shown. Beside them stands the recall at precision 1 that a
 threshold could reach which is the best for just this set, and which nobody knows beforehand: one of
 the similarity of the best match, and one of the inliers of geometric verification.
 

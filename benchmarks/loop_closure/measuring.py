@@ -19,14 +19,16 @@ from selavpr_core.place_map import ModelInfo, Session
 from selavpr_ros.loop_closure import Closure, Keyframe, LoopClosureSettings, LoopDetector
 
 SHIPPED = "as shipped"
+CAUTIOUS = "cautious"
 
-VERIFICATIONS: dict[str, dict[str, bool]] = {
+VERIFICATIONS: dict[str, dict[str, bool | int]] = {
     "none": {},
     "plausibility": {"plausibility": True},
     "consistency": {"consistency": True},
     "geometry": {"geometry": True},
     "all": {"plausibility": True, "consistency": True, "geometry": True},
     SHIPPED: {},
+    CAUTIOUS: {"agreeing": 2, "agreement_window": 4},
 }
 _NONE = {"plausibility": False, "consistency": False, "geometry": False}
 
@@ -59,10 +61,12 @@ class Figures:
 
 
 def verified(settings: LoopClosureSettings, name: str) -> LoopClosureSettings:
-    """Return the settings with the verifications of this name alone; SHIPPED leaves them."""
-    if name == SHIPPED:
-        return settings
-    return replace(settings, **{**_NONE, **VERIFICATIONS[name]})
+    """Return the settings with the verifications of this name alone.
+
+    SHIPPED leaves them, CAUTIOUS asks more keyframes to agree.
+    """
+    kept: dict[str, Any] = {} if name in (SHIPPED, CAUTIOUS) else dict(_NONE)
+    return replace(settings, **kept | VERIFICATIONS[name])
 
 
 def drive(

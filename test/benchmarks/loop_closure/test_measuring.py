@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.loop_closure.measuring import (
+    CAUTIOUS,
     SHIPPED,
     VERIFICATIONS,
     drive,
@@ -74,8 +75,9 @@ def test_the_ends_of_closures_are_measured_in_truth() -> None:
 
 def test_every_verification_is_measured_by_itself() -> None:
     assert verified(SETTINGS, SHIPPED) == SETTINGS
+    assert verified(SETTINGS, CAUTIOUS) == replace(SETTINGS, agreeing=2, agreement_window=4)
     for name, wanted in VERIFICATIONS.items():
-        if name == SHIPPED:
+        if name in (SHIPPED, CAUTIOUS):
             continue
         settings = verified(SETTINGS, name)
         assert [settings.plausibility, settings.consistency, settings.geometry] == [
