@@ -21,11 +21,13 @@ def a_terminal() -> Iterator[int]:
 
 
 def drawn(terminal: int) -> str:
-    os.set_blocking(terminal, False)
-    try:
-        return os.read(terminal, 10_000).decode()
-    except BlockingIOError:
-        return ""
+    """What was written to a terminal since the last time; it arrives a little later."""
+    end = "<end>"
+    print(end, end="", file=sys.stderr, flush=True)
+    seen = b""
+    while end.encode() not in seen:
+        seen += os.read(terminal, 10_000)
+    return seen.decode().partition(end)[0]
 
 
 def test_a_terminal_sees_how_far_the_work_is_and_nothing_afterwards() -> None:
