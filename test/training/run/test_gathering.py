@@ -45,7 +45,7 @@ def rank_main(rank: int, folder: str) -> None:
 
 def test_two_processes_have_the_gradient_of_one(tmp_path: Path) -> None:
     torch.multiprocessing.start_processes(
-        rank_main, (str(tmp_path),), nprocs=2, start_method="fork"
+        rank_main, (str(tmp_path),), nprocs=2, start_method="spawn"
     )
     for number, rows in enumerate(ROWS):
         whole = network()
