@@ -23,7 +23,7 @@ demo: $(READY)
 
 test: lint types
 	sh test/install_browser.sh
-	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not alone"
+	$(RUN) -m pytest -n 2 --dist loadfile -m "not alone"
 	$(RUN) -m pytest -m alone
 
 lint: $(READY)

@@ -78,7 +78,7 @@ setup(
             "onnx>=1.15",
             "psutil",
             "pytest",
-            "pytest-xdist>=3.7",
+            "pytest-xdist",
             "pyyaml",
             "ruff",
         ],
