@@ -148,8 +148,8 @@ class OptimizerConfig(_Section):
 
     schedule: "halving": Adam, whose learning rate is halved every `halve_every` epochs; or
         "cosine": AdamW, whose learning rate falls to zero along half a cosine, over all epochs.
-    muon: how many times as far as AdamW Muon moves the matrices of the backbone's blocks, in its
-        place (model.strategy full, schedule "cosine"); null for AdamW.
+    muon: how many times as far as AdamW Muon moves the matrices of those blocks of the backbone
+        that are trained, in its place (schedule "cosine"); null for AdamW.
     weight_decay: of Adam; or of AdamW, decoupled, and of matrices and kernels alone.
     warmup: first steps, in which the learning rate rises from zero.
     clip: greatest length of the gradient of all that is trained; null for any.

@@ -13,7 +13,7 @@ from torch.optim import AdamW, Optimizer
 _MOMENTUM = 0.95
 _ITERATIONS = 4
 # Of the quintic that drives singular values towards 1 fast: after four times, those above 1 % of
-# the largest lie between 0.5 and 1.3 (K. Jordan et al., "Muon", 2024).
+# the matrix's length lie between 0.5 and 1.3 (K. Jordan et al., "Muon", 2024).
 _QUINTIC = (3.4445, -4.7750, 2.0315)
 _RMS = 0.2  # root mean square of AdamW's usual steps (J. Liu et al., "Muon is scalable", 2025)
 
@@ -37,7 +37,7 @@ class Muon(Optimizer):
         betas: tuple[float, float],
         fused: bool,
     ) -> None:
-        """matrices: 2-D. others: AdamW's groups. weight_decay: of the matrices, decoupled."""
+        """matrices: 2-D. far: as above. others: AdamW's groups. weight_decay: of the matrices."""
         super().__init__(matrices, {"lr": lr, "weight_decay": weight_decay})
         self._far = far
         self._adamw = AdamW(others, lr=lr, betas=betas, fused=fused)
