@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -32,7 +33,7 @@ class Situation:
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
-class FrameMonitor:
+class FrameMonitor(ABC):
     """Counters, rates and latencies since the node was activated.
 
     Two clocks: `now` of the node (nanoseconds, perhaps simulated) tells whether the camera is
@@ -110,13 +111,13 @@ class FrameMonitor:
                     values[f"latency {stage}"] = describe_latency(summary)
         return Status(level, kind, message, values)
 
+    @abstractmethod
     def _verdict(self) -> tuple[Level, str, str] | None:
         """What the last frame gave, as level, kind and message; None before the first."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _figures(self, seconds: float) -> dict[str, str]:
         """What is counted beyond the frames; `seconds` of the monotonic clock."""
-        raise NotImplementedError
 
     def _count(self, durations: Mapping[str, float]) -> None:
         """Count a frame and how long each stage of it took (s); with the lock."""

@@ -12,6 +12,7 @@ import logging
 import sys
 import time
 import traceback
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -58,7 +59,7 @@ WORKER_STOP = 2.5  # s to wait for the frame in work when the process ends
 SettingsT = TypeVar("SettingsT", bound=CameraSettings)
 
 
-class CameraNode(LifecycleNode, Generic[SettingsT]):
+class CameraNode(LifecycleNode, ABC, Generic[SettingsT]):
     """A lifecycle node that takes in a camera's images and works on the newest in a thread.
 
     Callbacks, services and transitions run in the executor's one thread; `_work` runs in the
@@ -122,25 +123,25 @@ class CameraNode(LifecycleNode, Generic[SettingsT]):
 
     # What a node does with its images
 
+    @abstractmethod
     def _load(self) -> None:
         """Load everything that `_settings` ask for, when configured; SelaVPRError: it cannot be."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _begin(self) -> None:
         """Prepare for images, when activated; they come as soon as this is done."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _take_in(self, message: Any) -> None:
         """Put an image that has just come into the mailbox, or let it go."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _work(self, frame: Frame[Any]) -> None:
         """Work on a frame of the mailbox, in the worker's thread."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _failed(self, frame: Frame[Any], reason: str) -> None:
         """Note that `_work` raised something that no user's input should cause."""
-        raise NotImplementedError
 
     def _on_news(self) -> None:
         """Take over what the worker finished, in the executor's thread: `_news` was triggered."""
@@ -148,13 +149,13 @@ class CameraNode(LifecycleNode, Generic[SettingsT]):
         if self._announce(status):
             self._publish_status(status)
 
+    @abstractmethod
     def _facts(self) -> dict[str, str]:
         """What is loaded, in the words of the log and of diagnostics; empty where nothing is."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _status(self) -> Status:
         """The present state in words and figures."""
-        raise NotImplementedError
 
     # Transitions
 
