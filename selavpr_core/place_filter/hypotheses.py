@@ -35,7 +35,8 @@ class Hypotheses:
     weights: `[H]`. means: `[H, 5]` of x, y (metres), yaw (radians), the speed ahead (m/s), which
     takes the place of odometry where there is none, and the share by which the ways of odometry are
     too short: such an error lasts, and what it adds up to is no noise. covariances: `[H, 5, 5]`.
-    heights: `[H]` metres; their variances: `[H]`.
+    heights: `[H]` metres; their variances: `[H]`. sure: `[H]`, which were as good as certain
+    once and have not been doubted since.
     """
 
     weights: Array
@@ -43,11 +44,14 @@ class Hypotheses:
     covariances: Array
     heights: Array
     height_variances: Array
+    sure: NDArray[np.bool_]
 
     @classmethod
     def none(cls) -> Hypotheses:
         """No hypothesis."""
-        return cls(*(np.zeros((0, *shape)) for shape in ((), (STATES,), (STATES, STATES), (), ())))
+        means, covariances = np.zeros((0, STATES)), np.zeros((0, STATES, STATES))
+        none = np.zeros(0)
+        return cls(none, means, covariances, none, none, np.zeros(0, np.bool_))
 
     def __len__(self) -> int:
         return len(self.weights)
@@ -60,6 +64,7 @@ class Hypotheses:
             self.covariances[wanted],
             self.heights[wanted],
             self.height_variances[wanted],
+            self.sure[wanted],
         )
 
     def joined(self, others: Hypotheses) -> Hypotheses:
@@ -70,6 +75,7 @@ class Hypotheses:
             np.concatenate([self.covariances, others.covariances]),
             np.concatenate([self.heights, others.heights]),
             np.concatenate([self.height_variances, others.height_variances]),
+            np.concatenate([self.sure, others.sure]),
         )
 
     def move(self, motion: Motion, seconds: float, speed_sigma: float) -> None:
@@ -160,7 +166,7 @@ class Hypotheses:
     def merged(self, groups: Indices) -> Hypotheses:
         """Merge those with the same number in `groups` [H] (0 to G - 1), keeping two moments.
 
-        The result is in the order of the groups.
+        The result is in the order of the groups; it is sure where one of a group is.
         """
         count = int(groups.max(initial=-1)) + 1
         total: Array = np.bincount(groups, self.weights, count).astype(np.float64)
@@ -189,6 +195,7 @@ class Hypotheses:
             covariances,
             heights,
             np.bincount(groups, share * height_spread, count).astype(np.float64),
+            np.bincount(groups, self.sure, count) > 0,
         )
 
 

@@ -116,6 +116,7 @@ class PlaceFilter:
             self._weigh(ratios, standing, share)
             self._bear(listed, ratios[listed] ** share, share)
             self._tidy()
+        self._doubt()
         return self._belief()
 
     # --- motion
@@ -227,6 +228,7 @@ class PlaceFilter:
                 covariances,
                 map_places.positions[chosen, 2].copy(),
                 map_places.reaches[chosen] ** 2,
+                np.zeros(len(best), np.bool_),
             )
         )
 
@@ -243,6 +245,12 @@ class PlaceFilter:
         order = order[merged.weights[order] >= LEAST]
         self._hypotheses = merged.only(order)
         self._nowhere = 1.0 - float(self._hypotheses.weights.sum())
+
+    def _doubt(self) -> None:
+        """Note which hypothesis has become as good as certain, or is so no longer."""
+        hypotheses = self._hypotheses
+        needed = np.where(hypotheses.sure, self.settings.doubted, self.settings.localised)
+        hypotheses.sure = hypotheses.weights >= needed
 
     # --- answer
 
@@ -262,8 +270,8 @@ class PlaceFilter:
         state: State = "lost"
         if probability >= self.settings.candidate:
             sigma = math.sqrt(float(np.linalg.eigvalsh(covariance[:2, :2])[-1]))
-            sure = probability >= self.settings.localised and sigma <= self.settings.widest
-            state = "localised" if sure else "candidate"
+            narrow = sigma <= self.settings.widest
+            state = "localised" if hypotheses.sure[best] and narrow else "candidate"
         return Belief(state, min(probability, 1.0), position, yaw, covariance, place)
 
     def _nearest(self, pose: Array) -> int:

@@ -19,7 +19,12 @@ def test_nearness_is_what_a_loop_over_all_pairs_finds() -> None:
     roots = rng.normal(0, 0.7, (3, 5, 5))
     means = np.array([[10.0, 0.5, 0.1, 0, 0], [60.0, -1.0, 3.1, 0, 0], [500.0, 0.0, 0.0, 0, 0]])
     hypotheses = Hypotheses(
-        np.full(3, 0.3), means, roots @ roots.transpose(0, 2, 1), np.zeros(3), np.ones(3)
+        np.full(3, 0.3),
+        means,
+        roots @ roots.transpose(0, 2, 1),
+        np.zeros(3),
+        np.ones(3),
+        np.zeros(3, bool),
     )
     nearby = Nearby.around(hypotheses, places)
     found = dict(zip(zip(nearby.numbers, nearby.places, strict=True), nearby.nearness, strict=True))

@@ -10,7 +10,7 @@ from benchmarks.localization.simulation import Camera, Track, beside, drifting, 
 from selavpr_core.place_filter import Belief, FilterSettings, Motion, PlaceFilter
 from test.selavpr_core.place_filter.roads import Eyes, along, drive, straight
 
-DRIVES = 20
+DRIVES = 40
 
 
 def error(belief: Belief, x: float, y: float = 0.0) -> float:
@@ -77,6 +77,35 @@ def test_a_look_alike_does_not_make_the_pose_jump(road: tuple[np.ndarray, np.nda
         belief = following.update(places, similarities, Motion(2, 0, 0, 0.1, 0.01), 0.5)
         assert error(belief, x) < 5.0
         assert belief.state != "lost"
+
+
+def test_what_was_localised_stays_so_until_it_is_doubted(
+    road: tuple[np.ndarray, np.ndarray],
+) -> None:
+    settings = FilterSettings(localised=0.999, doubted=0.7)
+    following, eyes = PlaceFilter(*road, settings=settings), Eyes(*road)
+    before = drive(following, eyes, along(200, 290))
+    entered = next(i for i, b in enumerate(before) if b.state == "localised")
+    assert before[entered].probability >= 0.999
+    assert any(b.probability >= 0.7 for b in before[:entered])  # which was not enough
+    # The camera is carried away: what it sees speaks against the place, look by look.
+    beliefs = drive(following, eyes, along(600, 700), carried=True)
+    poses = zip(beliefs, np.arange(290, 390, 2.0), strict=False)
+    here = [b for b, x in poses if error(b, x) < 10.0]
+    assert any(0.7 <= b.probability < 0.999 for b in here)
+    for belief in here:
+        assert (belief.state == "localised") == (belief.probability >= 0.7)
+
+
+def test_being_sure_of_one_place_is_no_reason_to_be_sure_of_another(
+    road: tuple[np.ndarray, np.ndarray],
+) -> None:
+    following, eyes = PlaceFilter(*road), Eyes(*road)
+    drive(following, eyes, along(200, 290))
+    beliefs = drive(following, eyes, along(600, 700), carried=True)
+    elsewhere = [b for b, x in zip(beliefs, range(600, 700, 2), strict=True) if error(b, x) < 10.0]
+    first = next(b for b in elsewhere if b.state == "localised")
+    assert first.probability >= FilterSettings().localised
 
 
 def test_a_robot_that_was_carried_elsewhere_is_found_again(
@@ -174,7 +203,7 @@ def test_the_true_position_lies_within_the_region_as_often_as_stated() -> None:
         road = winding(400.0, 1.0, seed)
         places = Track(road.positions[::4], road.headings[::4])
         camera = Camera(places.positions, places.headings, seed)
-        offset = NormalDist(0.0, FilterSettings().beside).inv_cdf((seed + 0.5) / DRIVES)
+        offset = NormalDist(0.0, FilterSettings().beside).inv_cdf((seed + rng.random()) / DRIVES)
         driven = beside(road, offset)
         frames = slice(120, 200, 2)
         positions, headings = driven.positions[frames], driven.headings[frames]
@@ -245,7 +274,14 @@ def test_arrays_that_do_not_belong_together_are_refused() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"localised": 1.0}, {"candidate": 0.99}, {"widest": 0.0}, {"kidnapped": 0.0}, {"speed": -1.0}],
+    [
+        {"localised": 1.0},
+        {"doubted": 0.995},
+        {"candidate": 0.95},
+        {"widest": 0.0},
+        {"kidnapped": 0.0},
+        {"speed": -1.0},
+    ],
 )
 def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
