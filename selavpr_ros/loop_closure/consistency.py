@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from selavpr_ros.loop_closure.candidate import Candidate, Verdict
 from selavpr_ros.loop_closure.drives import Waypoint
+from selavpr_ros.loop_closure.elsewhere import elsewhere
 from selavpr_ros.loop_closure.settings import LoopClosureSettings
 
 
@@ -17,6 +18,9 @@ class Consistency:
     the same drive and near in it: by at most `agreement_reach` keyframes for each keyframe between
     the two queries. Both directions count. Where pictures are compared only those candidates count
     whose own pictures fitted: what is merely like the surroundings is found again and again.
+
+    A keyframe that found only places elsewhere contradicts the candidate; more of these than of
+    those that agree refuse it.
     """
 
     def __init__(self, settings: LoopClosureSettings) -> None:
@@ -27,19 +31,25 @@ class Consistency:
 
     def check(self, query: Waypoint, candidate: Candidate) -> Verdict:
         """Ask the last keyframes of the query's stretch whether they were near the candidate."""
-        asked = [(past, seen) for past, seen in self._seen if past.drive == query.drive]
-        agreeing = sum(self._agrees(candidate, query.number - past.number, s) for past, s in asked)
-        return Verdict(
-            agreeing >= self._settings.agreeing, {"agreeing": agreeing, "asked": len(asked)}
-        )
-
-    def _agrees(self, candidate: Candidate, steps: int, seen: Sequence[Candidate]) -> bool:
         here = candidate.waypoint
-        reach = steps * self._settings.agreement_reach
-        return any(
-            other.waypoint.drive == here.drive and abs(other.waypoint.number - here.number) <= reach
-            for other in seen
-        )
+        asked = agreeing = contradicting = 0
+        for past, seen in self._seen:
+            if past.drive != query.drive:
+                continue
+            asked += 1
+            reach = (query.number - past.number) * self._settings.agreement_reach
+            found = [other.waypoint for other in seen]
+            if any(o.drive == here.drive and abs(o.number - here.number) <= reach for o in found):
+                agreeing += 1
+            elif found and all(self._elsewhere(here, other) for other in found):
+                contradicting += 1
+        passed = agreeing >= self._settings.agreeing and agreeing >= contradicting
+        evidence = {"agreeing": agreeing, "contradicting": contradicting, "asked": asked}
+        return Verdict(passed, evidence)
+
+    def _elsewhere(self, here: Waypoint, there: Waypoint) -> bool:
+        """Tell whether two places are not near, or nothing says that they are."""
+        return elsewhere(here, there, self._settings.odometry_drift) is not False
 
     def remember(self, query: Waypoint, candidates: Sequence[Candidate]) -> None:
         """Take what a keyframe found, after its own candidates were checked."""

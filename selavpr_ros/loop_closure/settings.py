@@ -55,7 +55,7 @@ class LoopClosureSettings:
     match_angle: float = math.radians(60.0)
     agreeing: int = 1
     agreement_window: int = 3
-    agreement_reach: int = 4
+    agreement_reach: int = 3
     min_inliers: int = 20
     min_coverage: float = 0.1
 

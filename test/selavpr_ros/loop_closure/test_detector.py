@@ -210,7 +210,8 @@ def test_a_keyframe_agrees_only_where_its_own_picture_fits(session: Session) -> 
     frames.append(detector.add_keyframe(31 * SECOND, pose(31), picture(4)))
     assert [r.reason for r in frames[30].rejections] == ["geometry"]
     assert [r.reason for r in frames[31].rejections] == ["consistency"]
-    assert frames[31].rejections[0].evidence == {"agreeing": 0, "asked": 3}
+    evidence = {"agreeing": 0, "contradicting": 0, "asked": 3}
+    assert frames[31].rejections[0].evidence == evidence
     assert detector.closures == 0
 
 
