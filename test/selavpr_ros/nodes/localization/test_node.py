@@ -366,7 +366,12 @@ def test_the_filter_follows_the_robot_past_a_look_alike_until_it_is_told_to_forg
     assert node.activate()
     probe.listen(node.topic("state"), String)
     probe.listen(node.topic("pose"), PoseWithCovarianceStamped)
-    tell_time(probe, 1000)
+    probe.wait_for(
+        "/diagnostics",
+        at(1000),
+        doing=lambda: tell_time(probe, 1000),
+        why="with simulated time",
+    )
 
     def look(image: int, place: int, seconds: int) -> dict[str, Any]:
         """Show an image to a robot that stands at a place by its odometry; returns the state."""
