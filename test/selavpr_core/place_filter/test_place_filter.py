@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.localization.simulation import Camera, Track, beside, drifting, winding
 from selavpr_core.place_filter import Belief, FilterSettings, Motion, PlaceFilter
+from selavpr_core.place_filter.hypotheses import Hypotheses
 from test.selavpr_core.place_filter.roads import Eyes, along, drive, straight
 
 DRIVES = 40
@@ -97,15 +98,26 @@ def test_what_was_localised_stays_so_until_it_is_doubted(
         assert (belief.state == "localised") == (belief.probability >= 0.7)
 
 
+@pytest.mark.parametrize(("sure", "state"), [(0, "candidate"), (1, "localised")])
 def test_being_sure_of_one_place_is_no_reason_to_be_sure_of_another(
-    road: tuple[np.ndarray, np.ndarray],
+    road: tuple[np.ndarray, np.ndarray], sure: int, state: str
 ) -> None:
-    following, eyes = PlaceFilter(*road), Eyes(*road)
-    drive(following, eyes, along(200, 290))
-    beliefs = drive(following, eyes, along(600, 700), carried=True)
-    elsewhere = [b for b, x in zip(beliefs, range(600, 700, 2), strict=True) if error(b, x) < 10.0]
-    first = next(b for b in elsewhere if b.state == "localised")
-    assert first.probability >= FilterSettings().localised
+    following = PlaceFilter(*road)
+    means = np.zeros((2, 5))
+    means[:, 0] = 90.0, 600.0
+    were_sure = np.arange(2) == sure
+    following._hypotheses = Hypotheses(
+        np.array([0.03, 0.95]),
+        means,
+        np.tile(np.eye(5), (2, 1, 1)),
+        np.zeros(2),
+        np.ones(2),
+        were_sure,
+    )
+    belief = following.update([], [], None, 0.0)  # nothing is seen: all stays as it is
+    assert error(belief, 600.0) < 1e-6
+    assert belief.probability == pytest.approx(0.95)
+    assert belief.state == state
 
 
 def test_a_robot_that_was_carried_elsewhere_is_found_again(
