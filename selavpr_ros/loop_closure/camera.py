@@ -48,6 +48,14 @@ class CameraModel:
         if count not in ((0, _FISHEYE_COEFFICIENTS) if fisheye else _COEFFICIENTS):
             raise ValueError(f"{self.model} does not have {count} coefficients")
 
+    def fits(self, size: tuple[int, int]) -> bool:
+        """Tell whether a picture of this (width, height) can be the camera's, made smaller or not.
+
+        It has the same shape then, but for one pixel of the smaller of the two.
+        """
+        difference = abs(size[0] * self.height - size[1] * self.width)
+        return difference <= max(*size, self.width, self.height)
+
     def rays(self, points: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float64]:
         """Return where pixels [N, 2] of a picture look: [N, 2], x and y at depth 1, undistorted.
 

@@ -31,26 +31,37 @@ _GREY = ColorRGBA(r=0.59, g=0.60, b=0.62, a=1.0)
 def camera_model(info: CameraInfo, rectified: bool) -> CameraModel:
     """The camera of a CameraInfo; of a rectified image it is the matrix P.
 
+    Where the image is a part of what the camera sees (`roi`), the camera is that of the part; how
+    many of the sensor's pixels make one of the image (`binning`) its size tells.
     Raises ValueError for one that is not calibrated or that nobody here can compute with.
     """
+    left, top, width, height = _window(info)
     if rectified:
         fx, cx, fy, cy = (float(info.p[i]) for i in (0, 2, 5, 6))
-        return CameraModel(info.width, info.height, fx, fy, cx, cy)
+        return CameraModel(width, height, fx, fy, cx - left, cy - top)
     model = _MODELS.get(info.distortion_model, info.distortion_model)
     if model not in get_args(DistortionModel):
         raise ValueError(f"unknown distortion model {model!r}")
     fx, cx, fy, cy = (float(info.k[i]) for i in (0, 2, 4, 5))
     coefficients = tuple(float(value) for value in info.d)
     return CameraModel(
-        info.width,
-        info.height,
+        width,
+        height,
         fx,
         fy,
-        cx,
-        cy,
+        cx - left,
+        cy - top,
         coefficients if any(coefficients) else (),
         model,
     )
+
+
+def _window(info: CameraInfo) -> tuple[int, int, int, int]:
+    """Left, top, width and height of what the image shows, in pixels of the calibration."""
+    part = info.roi
+    if not part.width or not part.height:  # by definition the whole
+        return 0, 0, info.width, info.height
+    return part.x_offset, part.y_offset, part.width, part.height
 
 
 def keyframe_pose(waypoint: Waypoint, frame: str) -> PoseStamped:

@@ -45,10 +45,11 @@ class LoopMonitor(FrameMonitor):
             self._problem = None
             self._looked = False
 
-    def passed(self) -> None:
-        """Count a frame that was not worth a keyframe."""
+    def passed(self, rejected: Mapping[str, int]) -> None:
+        """Count a frame that was not worth a keyframe; late ones are among `rejected`."""
         with self._lock:
             self._count({})
+            self._rejected = dict(rejected)
             self._looked, self._problem = True, None
 
     def kept(

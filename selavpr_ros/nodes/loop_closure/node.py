@@ -13,7 +13,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillSaving
 from typing import Any
 
+import numpy as np
 from nav_msgs.msg import Odometry
+from numpy.typing import NDArray
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import TimeJump
 from rclpy.task import Future as Waiting
@@ -60,6 +62,7 @@ class LoopClosureNode(CameraNode[LoopSettings]):
         self._odometry = OdometryInput(self._check_frame, self._take_odometry)
         self._camera: CameraModel | None = None
         self._camera_problem = ""
+        self._camera_misfit = ""  # what the last keyframe's image has against the camera
         self._save_problem: str | None = None
         self._timers_beside: list[Any] = []
         self._saving = ThreadPoolExecutor(1, "saving")
@@ -200,7 +203,7 @@ class LoopClosureNode(CameraNode[LoopSettings]):
         if session.jumps_back(posed.stamp):
             self._begin_run(session)
         if not session.wants(posed.stamp, posed.pose):
-            self._monitor.passed()
+            self._monitor.passed(session.detector.rejected)
             return
         try:
             picture = to_rgb(posed.item)
@@ -209,7 +212,7 @@ class LoopClosureNode(CameraNode[LoopSettings]):
             self._news.trigger()
             return
         decoded = time.perf_counter()
-        keyframe = session.add(posed.stamp, posed.pose, picture, self._camera)
+        keyframe = session.add(posed.stamp, posed.pose, picture, self._camera_of(picture))
         searched = time.perf_counter()
         if session.keeper.note(keyframe):
             self.get_logger().info("the session is tied to the map: it will be saved there")
@@ -236,6 +239,20 @@ class LoopClosureNode(CameraNode[LoopSettings]):
         if keyframe.closure is not None:
             self.get_logger().info(f"loop closed: {describe_closure(keyframe)}")
         self._news.trigger()
+
+    def _camera_of(self, picture: NDArray[np.uint8]) -> CameraModel | None:
+        """The camera that took a picture [H, W, 3]; None where camera_info is of another one."""
+        camera, size = self._camera, (picture.shape[1], picture.shape[0])
+        misfit = ""
+        if camera is not None and not camera.fits(size):
+            misfit = (
+                f"camera_info is of {camera.width} x {camera.height} pixels, "
+                f"which the image, {size[0]} x {size[1]}, is not a smaller copy of"
+            )
+            if misfit != self._camera_misfit:
+                self.get_logger().warning(f"{misfit}: closures have no relative rotation")
+        self._camera_misfit = misfit
+        return None if misfit else camera
 
     def _begin_run(self, session: LoopSession) -> None:
         """Save what was before time jumped back: odometry may begin anew now."""
@@ -334,7 +351,7 @@ class LoopClosureNode(CameraNode[LoopSettings]):
                 f"{keeper.tied.rms:.1f} m apart"
             )
         if self._settings.geometry:
-            known = "" if self._camera is None else "known"
+            known = "" if self._camera is None else self._camera_misfit or "known"
             status.values["camera"] = known or self._camera_problem or "unknown: no camera_info"
         return status
 

@@ -14,7 +14,6 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header, String
 from visualization_msgs.msg import MarkerArray
 
-from selavpr_ros.loop_closure.tie import Tie
 from selavpr_ros.nodes.camera.picture import decode_thumbnail, match_picture
 from selavpr_ros.nodes.loop_closure import messages
 from selavpr_ros.nodes.loop_closure.monitor import describe_closure
@@ -24,6 +23,7 @@ from selavpr_ros.planar_pose import PlanarPose
 if TYPE_CHECKING:  # the package imports torch
     from selavpr_ros.loop_closure import Closure, Keyframe, Waypoint
     from selavpr_ros.nodes.loop_closure.session import LoopSession
+    from selavpr_ros.nodes.loop_closure.session_keeper import SessionKeeper
 
 # A closure is rare and must not be lost: room for many, to listeners that are slow.
 CLOSURE_QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=100)
@@ -83,7 +83,7 @@ class LoopOutputs:
             # First of all: others wait for it.
             self._closure.publish(messages.closure_path(closure, odometry_frame, map_frame))
             self._report.publish(messages.closure_report(closure))
-            match = _in_odometry(closure, session.keeper.tied)
+            match = _in_odometry(closure, session.keeper)
             if match is not None and closure.query.pose is not None:
                 self._markers.publish(
                     messages.closure_markers(self._closures, query, match, closure.segment)
@@ -106,12 +106,15 @@ class LoopOutputs:
             self._markers.publish(messages.keyframe_markers(self._drawn, keyframe, self._points))
 
 
-def _in_odometry(closure: Closure, tie: Tie | None) -> PlanarPose | None:
-    """The match in the session's frame; None where that is not known."""
+def _in_odometry(closure: Closure, keeper: SessionKeeper) -> PlanarPose | None:
+    """The match in the frame of the query's odometry; None where that is not known."""
     match = closure.match.pose
-    if match is None or closure.segment is None:
-        return match
-    return None if tie is None else tie.in_session(match)
+    if match is None:
+        return None
+    if closure.segment is None:
+        # Before time jumped back odometry may have begun elsewhere.
+        return match if closure.match.number >= keeper.first else None
+    return None if keeper.tied is None else keeper.tied.in_session(match)
 
 
 def _picture(

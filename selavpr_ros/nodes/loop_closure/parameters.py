@@ -46,7 +46,10 @@ class LoopSettings(CameraSettings):
         "<map>-session; without a map, nothing is saved.",
     )
     autosave_seconds: float = parameter(
-        60.0, "Seconds between autosaves; 0.0: save with ~/save_map alone.", bounds=_SECONDS
+        60.0,
+        "Seconds between autosaves; 0.0: save with ~/save_map alone, and what was before a jump "
+        "back in time.",
+        bounds=_SECONDS,
     )
     spool_folder: str = parameter(
         "",

@@ -33,6 +33,7 @@ class SessionKeeper:
     run of its own, saved as a map of its own until it is tied to the map, too.
 
     Attributes:
+        first: number of the run's first keyframe.
         where: folder that the run was saved to last; None before.
         unposed: keyframes of the run without odometry: in a map they lie in its origin, of unknown
             position.
@@ -66,10 +67,11 @@ class SessionKeeper:
         self._bounds = max_distance, max_angle
         self._lock = threading.RLock()  # one save at a time
         self.where: Path | None = None
+        self._saved_before = 0  # keyframes of earlier runs
         self._begin(0)
 
     def _begin(self, first: int) -> None:
-        self._first = first
+        self.first = first
         self.unposed = 0
         self.tied: Tie | None = None
         self._pairs: list[tuple[PlanarPose, PlanarPose]] = []
@@ -84,9 +86,9 @@ class SessionKeeper:
 
     @property
     def saved(self) -> int:
-        """Keyframes of the run that are in a map."""
+        """Keyframes of the session that are in a map."""
         saving = self._joined or self._own
-        return 0 if saving is None else saving.saved - self._first
+        return self._saved_before + (0 if saving is None else saving.saved - self.first)
 
     def note(self, keyframe: Keyframe) -> bool:
         """Take a keyframe that was added; True where it ties the session to the map."""
@@ -108,7 +110,7 @@ class SessionKeeper:
     def autosave(self) -> None:
         """Save what is new. Raises MapError where that is not possible."""
         with self._lock:
-            if self.possible and len(self._session) > self._first:
+            if self.possible and len(self._session) > self.first:
                 self._target().save()
                 self._settle()
 
@@ -120,7 +122,7 @@ class SessionKeeper:
         with self._lock:
             if not self.possible:
                 raise MapError("nowhere to save to: set the parameter save_to to a folder")
-            count = len(self._session) - self._first
+            count = len(self._session) - self.first
             if not count:
                 raise MapError("there is no keyframe yet: drive on")
             info = self._target().finish()
@@ -136,10 +138,11 @@ class SessionKeeper:
         """
         with self._lock:
             try:
-                if self.possible and len(self._session) > self._first:
+                if self.possible and len(self._session) > self.first:
                     self._target().finish()
                     self._settle()
             finally:
+                self._saved_before = self.saved
                 self._begin(len(self._session))
 
     def _reservations(self) -> str:
@@ -161,7 +164,7 @@ class SessionKeeper:
         """Return what saves the run now."""
         from selavpr_core.place_map import Autosave
 
-        first_stamp = int(self._session.stamps[self._first]) / 1e9
+        first_stamp = int(self._session.stamps[self.first]) / 1e9
         name = f"session_{datetime.fromtimestamp(first_stamp, timezone.utc):%Y%m%d_%H%M%S}"
         if self._joined is None and self.tied is not None and not self.unposed:
             assert self._map is not None  # the session is tied to it
@@ -172,7 +175,7 @@ class SessionKeeper:
                 self._source,
                 self._map.datum,
                 self.tied.transform,
-                self._first,
+                self.first,
             )
         if self._joined is not None:
             assert self.tied is not None
@@ -181,7 +184,7 @@ class SessionKeeper:
         if self._own is None:
             self._own_path = self._free_folder()
             self._own = Autosave(
-                self._session, self._own_path, name, self._source, first=self._first
+                self._session, self._own_path, name, self._source, first=self.first
             )
         return self._own
 
@@ -193,7 +196,7 @@ class SessionKeeper:
         assert self._map is not None
         self.where = self._map.path
         if self._own is not None and self._own_path is not None:
-            if _places(self._own_path) == self._own.saved - self._first:  # nobody added to it
+            if _places(self._own_path) == self._own.saved - self.first:  # nobody added to it
                 with suppress(OSError):
                     shutil.rmtree(self._own_path)
             self._own = self._own_path = None

@@ -26,6 +26,18 @@ def test_a_smaller_picture_looks_the_same_way() -> None:
 
 
 @pytest.mark.parametrize(
+    "size", [(640, 480), (320, 240), (213, 160), (320, 239), (512, 384), (1280, 960)]
+)
+def test_a_picture_of_its_shape_can_be_the_cameras(size: tuple[int, int]) -> None:
+    assert PINHOLE.fits(size)
+
+
+@pytest.mark.parametrize("size", [(480, 640), (640, 360), (640, 470), (100, 37), (320, 237)])
+def test_a_picture_of_another_shape_cannot(size: tuple[int, int]) -> None:
+    assert not PINHOLE.fits(size)
+
+
+@pytest.mark.parametrize(
     ("model", "distortion"),
     [
         ("plumb_bob", (-0.2, 0.05, 0.001, -0.002, 0.01)),

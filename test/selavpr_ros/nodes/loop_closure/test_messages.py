@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="needs rclpy: source ROS 2 or install the extra ros")
 
-from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CameraInfo, RegionOfInterest
 
 from selavpr_ros.loop_closure import Closure, Drive, Waypoint
 from selavpr_ros.nodes.loop_closure import messages as loop_messages
@@ -38,6 +38,15 @@ def test_a_rectified_image_has_the_matrix_p_alone() -> None:
     camera = loop_messages.camera_model(info(), rectified=True)
     assert (camera.fx, camera.fy, camera.cx, camera.cy) == (400.0, 410.0, 321.0, 241.0)
     assert camera.distortion == ()
+
+
+@pytest.mark.parametrize(("rectified", "centre"), [(False, (310.0, 210.0)), (True, (311.0, 211.0))])
+def test_the_camera_of_a_part_of_the_image(rectified: bool, centre: tuple[float, float]) -> None:
+    part = info()
+    part.roi = RegionOfInterest(x_offset=10, y_offset=30, width=600, height=400)
+    camera = loop_messages.camera_model(part, rectified)
+    assert (camera.width, camera.height) == (600, 400)
+    assert (camera.cx, camera.cy) == centre
 
 
 def test_the_names_that_drivers_use() -> None:

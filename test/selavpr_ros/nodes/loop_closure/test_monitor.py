@@ -53,7 +53,7 @@ def test_keyframes_and_closures_are_counted(monitor: LoopMonitor) -> None:
     assert status(monitor).message == "looking for loops: 1 keyframes, 0 closures"
     monitor.kept(closed(), Counter(geometry=3, late=1), {}, 1.5)
     monitor.kept(closed("lap"), Counter(geometry=4, late=1), {}, 1.7)
-    monitor.passed()
+    monitor.passed(Counter(geometry=4, late=2))
     seen = status(monitor)
     assert seen.level is Level.OK
     assert seen.message == (
@@ -69,7 +69,7 @@ def test_keyframes_and_closures_are_counted(monitor: LoopMonitor) -> None:
         "closures": "2",
         "closures into the map": "1",
         "rejected by geometry": "4",
-        "rejected by late": "1",
+        "rejected by late": "2",
         "compared with": "4 keyframes and places",
         "best similarity": "0.420",
     }
@@ -91,12 +91,12 @@ def test_what_goes_wrong_is_named_until_a_frame_is_well(monitor: LoopMonitor) ->
     monitor.failed("the disk is full")
     seen = status(monitor)
     assert (seen.level, seen.message) == (Level.ERROR, "no keyframe: the disk is full")
-    monitor.passed()
+    monitor.passed({})
     assert status(monitor).level is Level.OK
 
 
 def test_what_is_amiss_beside_the_images(monitor: LoopMonitor) -> None:
-    monitor.passed()
+    monitor.passed({})
     seen = status(monitor, replace(ACTIVE, problem="autosave failed: the disk is full"))
     assert seen.level is Level.WARN
     assert seen.message.endswith("0 closures; autosave failed: the disk is full")
@@ -109,7 +109,7 @@ def test_a_session_outlives_a_deactivation_and_no_cleanup(monitor: LoopMonitor) 
         "not looking for loops: the node is inactive"
     )
     monitor.start(5.0)
-    monitor.passed()
+    monitor.passed({})
     assert status(monitor).values["closures"] == "1"
     monitor.begin_session()
     seen = status(monitor)

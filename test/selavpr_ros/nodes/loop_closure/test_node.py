@@ -425,6 +425,28 @@ def test_the_camera_of_camera_info_verifies(node: RemoteNode, probe: Probe) -> N
     probe.unpublish("/camera_info")
 
 
+def test_a_camera_info_of_another_shape_is_not_believed(node: RemoteNode, probe: Probe) -> None:
+    from test.selavpr_ros.loop_closure.circuit import picture
+
+    activate(node, geometry=True, min_inliers=15)
+    info = CameraInfo(width=64, height=36, distortion_model="plumb_bob", d=[0.0] * 5)
+    info.k = [60.0, 0.0, 31.5, 0.0, 60.0, 17.5, 0.0, 0.0, 1.0]
+    probe.wait_for(
+        "/diagnostics",
+        lambda array: values(array.status[0]).get("camera") == "known",
+        doing=lambda: probe.publish("/camera_info", info),
+    )
+    for step in range(PLACES + 1):
+        see(node, picture(step % PLACES), START + step, where(step))
+    probe.wait_for(node.topic("closure_info"))
+    geometry = reports(node)[0]["verification"]["geometry"]
+    assert geometry["model"] == "fundamental"
+    assert geometry["rotation"] is None
+    refused = "camera_info is of 64 x 36 pixels, which the image, 64 x 48, is not a smaller copy of"
+    counted(node, camera=refused)
+    probe.unpublish("/camera_info")
+
+
 # Parameters
 
 

@@ -30,8 +30,8 @@ HERE, THERE = PlanarPose(1.0, 2.0, 0.5, 0.0), PlanarPose(5.0, 2.0, 0.5, 0.0)
 class Session:
     """What the outputs ask a session for."""
 
-    def __init__(self, tied: Tie | None = None) -> None:
-        self.keeper = SimpleNamespace(tied=tied)
+    def __init__(self, tied: Tie | None = None, first: int = 0) -> None:
+        self.keeper = SimpleNamespace(tied=tied, first=first)
         self.asked: list[Waypoint] = []
 
     def picture(self, waypoint: Waypoint) -> bytes | None:
@@ -56,6 +56,15 @@ def publish(outputs: LoopOutputs, seen: Keyframe, session: Session | None = None
 def outputs_of(topics: Topics) -> LoopOutputs:
     node: Any = topics
     return LoopOutputs(node)
+
+
+@pytest.mark.parametrize(("first", "lines"), [(3, 1), (4, 0)])
+def test_no_line_leads_to_a_keyframe_of_other_odometry(first: int, lines: int) -> None:
+    topics = Topics(1)
+    publish(outputs_of(topics), keyframe(), Session(first=first))
+    drawn = [marker.ns for sent in topics["~/markers"].sent for marker in sent.markers]
+    assert drawn.count("closures") == lines
+    assert len(topics["~/closure"].sent) == 1  # the match is told all the same
 
 
 def test_a_closure_is_told_in_every_way() -> None:
