@@ -46,7 +46,12 @@ class GeometricVerification:
         self._compared: dict[tuple[bool, int], Geometry | None] = {}
 
     def begin(self, picture: NDArray[np.uint8], camera: CameraModel | None) -> None:
-        """Take the picture [H, W, 3] uint8 RGB of the session's next keyframe."""
+        """Take the picture [H, W, 3] uint8 RGB of the session's next keyframe.
+
+        A camera whose picture has another shape is as good as none: its rotations would be wrong.
+        """
+        if camera is not None and not camera.fits((picture.shape[1], picture.shape[0])):
+            camera = None
         self._camera_of.append(self._cameras.setdefault(camera, len(self._cameras)))
         self._picture = picture
         self._features = None

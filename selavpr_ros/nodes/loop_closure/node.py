@@ -212,7 +212,9 @@ class LoopClosureNode(CameraNode[LoopSettings]):
             self._news.trigger()
             return
         decoded = time.perf_counter()
-        keyframe = session.add(posed.stamp, posed.pose, picture, self._camera_of(picture))
+        camera = self._camera
+        self._compare_shapes(camera, picture)
+        keyframe = session.add(posed.stamp, posed.pose, picture, camera)
         searched = time.perf_counter()
         if session.keeper.note(keyframe):
             self.get_logger().info("the session is tied to the map: it will be saved there")
@@ -240,10 +242,9 @@ class LoopClosureNode(CameraNode[LoopSettings]):
             self.get_logger().info(f"loop closed: {describe_closure(keyframe)}")
         self._news.trigger()
 
-    def _camera_of(self, picture: NDArray[np.uint8]) -> CameraModel | None:
-        """The camera that took a picture [H, W, 3]; None where camera_info is of another one."""
-        camera, size = self._camera, (picture.shape[1], picture.shape[0])
-        misfit = ""
+    def _compare_shapes(self, camera: CameraModel | None, picture: NDArray[np.uint8]) -> None:
+        """Say where the session will not use camera_info for this picture [H, W, 3]."""
+        size, misfit = (picture.shape[1], picture.shape[0]), ""
         if camera is not None and not camera.fits(size):
             misfit = (
                 f"camera_info is of {camera.width} x {camera.height} pixels, "
@@ -252,7 +253,6 @@ class LoopClosureNode(CameraNode[LoopSettings]):
             if misfit != self._camera_misfit:
                 self.get_logger().warning(f"{misfit}: closures have no relative rotation")
         self._camera_misfit = misfit
-        return None if misfit else camera
 
     def _begin_run(self, session: LoopSession) -> None:
         """Save what was before time jumped back: odometry may begin anew now."""

@@ -21,6 +21,7 @@ from test.selavpr_ros.loop_closure.circuit import MODEL, SECOND, Describer, pict
 
 SETTINGS = LoopClosureSettings(min_inliers=15, min_coverage=0.1)
 CAMERA = CameraModel(64, 48, 60.0, 60.0, 31.5, 23.5)
+OF_ANOTHER_SHAPE = CameraModel(64, 36, 60.0, 60.0, 31.5, 17.5)
 HERE = Drive(None, 0)
 
 
@@ -131,6 +132,7 @@ def test_each_pair_is_compared_once_and_forgotten_with_the_query(
         ((CAMERA, CAMERA), "essential"),
         ((None, CAMERA), "fundamental"),
         ((CAMERA, None), "fundamental"),
+        ((CAMERA, OF_ANOTHER_SHAPE), "fundamental"),
     ],
 )
 def test_each_keyframe_has_the_camera_that_took_it(
