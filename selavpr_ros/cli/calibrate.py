@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from selavpr_core.place_map import Calibration, PlaceMap
 
 PICTURE = "calibration.svg"
+LEAST_ADVISED = 0.5  # precision: who is wrong more often than right needs no threshold, but a map
 
 _logger = logging.getLogger(__name__)
 
@@ -250,7 +251,7 @@ def _not_reached(
             " half of them from inside, would do if they are answered as well"
         )
     lower = math.floor(100 * choice.shown) / 100
-    if lower > 0:
+    if lower >= LEAST_ADVISED:
         recall = _percent(choose_thresholds(answers, lower).recall)
         advice += f", or write --precision {lower:g}, which is reached with recall {recall}"
     return (

@@ -134,15 +134,27 @@ def test_what_is_not_reached_is_one_line_and_not_stored(
 
 
 def test_a_lower_precision_that_is_said_to_be_reached_is(
-    blurred: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(blurred) == 2
+    hazy = tmp_path / "hazy"
+    write(hazy, {"first": road(0, 1200, 10.0)}, noise=1.5)
+    assert run(hazy) == 2
     lower, recall = re.search(
         r"--precision (0\.\d+), which is reached with recall ([\d.]+ %)", capsys.readouterr().err
     ).groups()  # type: ignore[union-attr]
-    assert run(blurred, "--precision", lower) == 0
+    assert run(hazy, "--precision", lower) == 0
     assert f"recall     {recall}" in capsys.readouterr().out
-    assert run(blurred, "--precision", float(lower) + 0.01) == 2
+    assert run(hazy, "--precision", float(lower) + 0.01) == 2
+
+
+def test_a_precision_that_nobody_wants_is_not_advised(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "alike", {"first": road(0, 1200, 10.0)}, noise=3.0)
+    assert run(tmp_path / "alike") == 2
+    error = capsys.readouterr().err
+    assert "a precision of 99 % is not reached" in error
+    assert "write --precision" not in error
 
 
 def test_the_closest_is_stored_if_asked(blurred: Path, capsys: pytest.CaptureFixture[str]) -> None:
