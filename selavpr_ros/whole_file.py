@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from selavpr_core.errors import StorageError
+from selavpr_core.errors import MapError, StorageError
+from selavpr_core.place_map.manifest import MANIFEST_NAME, read_manifest
 from selavpr_core.storage.durable import publish
 
 
@@ -19,14 +20,42 @@ def whole_file(output: Path) -> Iterator[TextIO]:
     no UTF-8, become question marks.
 
     Raises:
-        StorageError: the file cannot be written.
+        StorageError: the file cannot be written, or would take the place of a place map's own, of
+            a device or of a pipe.
     """
-    temporary = output.with_name(f".{output.name}.new")
+    target = output.resolve()  # a link stays one
+    _check(output, target)
+    temporary = target.with_name(f".{target.name}.new")
     try:
         with temporary.open("w", encoding="utf-8", errors="replace", newline="\n") as file:
             yield file
-        publish(temporary, output)
+        publish(temporary, target)
     except OSError as error:
         raise StorageError(f"{output} cannot be written: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _check(output: Path, target: Path) -> None:
+    """Raise StorageError where there is something that must not be replaced."""
+    if target.is_dir():
+        problem = "it is a folder"
+    elif target.exists() and not target.is_file():
+        problem = "it is no regular file"
+    elif target.is_file() and _is_of_a_map(target):
+        problem = "it is a part of a place map"
+    else:
+        return
+    raise StorageError(f"{output} cannot be written: {problem}; give another name")
+
+
+def _is_of_a_map(file: Path) -> bool:
+    for folder in (file.parent, file.parent.parent):
+        if (folder / MANIFEST_NAME).is_file():
+            try:
+                names = [MANIFEST_NAME, *read_manifest(folder).files()]
+            except MapError:  # another program's file of that name
+                continue
+            if file in [folder / name for name in names]:
+                return True
+    return False

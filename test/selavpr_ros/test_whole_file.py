@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from selavpr_core.errors import StorageError
+from selavpr_core.place_map import read_manifest
 from selavpr_ros.whole_file import whole_file
+from test.selavpr_core.place_map.maps import places, write_map
 
 
 def test_a_file_is_replaced_when_it_is_whole(tmp_path: Path) -> None:
@@ -28,8 +31,49 @@ def test_an_exception_leaves_what_there_was(tmp_path: Path) -> None:
 
 
 def test_what_the_system_refuses_is_one_line(tmp_path: Path) -> None:
-    for path, said in ((tmp_path / "no" / "page", "No such file"), (tmp_path, "Is a directory")):
+    for path, said in ((tmp_path / "no" / "page", "No such file"), (tmp_path, "it is a folder")):
         refused = pytest.raises(StorageError, match=f"{path} cannot be written: {said}")
         with refused, whole_file(path) as file:
             file.write("text")
         assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [".", "", "/"])
+def test_a_folder_is_refused_by_whatever_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StorageError, match="it is a folder"), whole_file(Path(name)):
+        pass
+
+
+def test_a_pipe_stays_one(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(StorageError, match="no regular file"), whole_file(tmp_path / "pipe"):
+        pass
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "page").write_text("old")
+    (tmp_path / "link").symlink_to("page")
+    with whole_file(tmp_path / "link") as file:
+        file.write("new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "page").read_text() == "new"
+
+
+def test_files_of_a_map_are_never_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "campus"
+    write_map(path, {"lap": places(3)})
+    files = [path / name for name in ("map.json", *read_manifest(path).files())]
+    before = [file.read_bytes() for file in files]
+    for file in files:
+        with pytest.raises(StorageError, match="a part of a place map"), whole_file(file):
+            pass
+    assert [file.read_bytes() for file in files] == before
+    for beside in (path / "page.html", tmp_path / "map.json"):
+        for text in ("old", "new"):  # and once more, where it is there
+            with whole_file(beside) as written:
+                written.write(text)
+            assert beside.read_text() == text
