@@ -136,6 +136,6 @@ def test_a_page_that_cannot_be_written_is_one_line(place_map: PlaceMap, tmp_path
     with pytest.raises(StorageError, match="cannot be written: No such file"):
         write_page(tmp_path / "nowhere" / "page.html", place_map)
     (tmp_path / "folder").mkdir()
-    with pytest.raises(StorageError, match="cannot be written: Is a directory"):
+    with pytest.raises(StorageError, match="cannot be written: it is a folder"):
         write_page(tmp_path / "folder", place_map)
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
