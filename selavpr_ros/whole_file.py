@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -23,8 +23,7 @@ def whole_file(output: Path) -> Iterator[TextIO]:
         StorageError: the file cannot be written, or would take the place of a place map's own, of
             a device or of a pipe.
     """
-    target = output.resolve()  # a link stays one
-    _check(output, target)
+    target = _target(output)
     temporary = target.with_name(f".{target.name}.new")
     try:
         with temporary.open("w", encoding="utf-8", errors="replace", newline="\n") as file:
@@ -33,19 +32,26 @@ def whole_file(output: Path) -> Iterator[TextIO]:
     except OSError as error:
         raise StorageError(f"{output} cannot be written: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # a name that cannot be written cannot be removed either
+            temporary.unlink(missing_ok=True)
 
 
-def _check(output: Path, target: Path) -> None:
-    """Raise StorageError where there is something that must not be replaced."""
-    if target.is_dir():
-        problem = "it is a folder"
-    elif target.exists() and not target.is_file():
-        problem = "it is no regular file"
-    elif target.is_file() and _is_of_a_map(target):
-        problem = "it is a part of a place map"
-    else:
-        return
+def _target(output: Path) -> Path:
+    """Return the file behind links; StorageError where it is something not to be replaced."""
+    try:
+        target = output.resolve()  # a link stays one
+        if target.is_dir():
+            problem = "it is a folder"
+        elif target.exists() and not target.is_file():
+            problem = "it is no regular file"
+        elif target.is_file() and _is_of_a_map(target):
+            problem = "it is a part of a place map"
+        else:
+            return target
+    except OSError as error:
+        raise StorageError(f"{output} cannot be written: {error.strerror or error}") from error
+    except RuntimeError as error:  # links in a circle, before Python 3.13
+        raise StorageError(f"{output} cannot be written: {error}") from error
     raise StorageError(f"{output} cannot be written: {problem}; give another name")
 
 

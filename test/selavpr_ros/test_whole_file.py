@@ -47,6 +47,13 @@ def test_a_folder_is_refused_by_whatever_name(
         pass
 
 
+@pytest.mark.parametrize("name", ["n" * 300, "n" * 253, "circle"])
+def test_names_that_no_file_can_have_are_one_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / "circle").symlink_to("circle")
+    with pytest.raises(StorageError, match="cannot be written"), whole_file(tmp_path / name):
+        pass
+
+
 def test_a_pipe_stays_one(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(StorageError, match="no regular file"), whole_file(tmp_path / "pipe"):
