@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selavpr_core.calibration.answers import Answers
+from selavpr_core.calibration.recordings import same_recordings
 from selavpr_core.evaluation import positives_within
 from selavpr_core.place_map import PlaceMap
 from selavpr_core.retrieval import Localizer, Match, Mode, margin
@@ -53,11 +54,14 @@ class Asked(NamedTuple):
             drive that is not in the map.
         left_out: queries that were not asked: the map does not show what they see, or so much of
             it lies around them that the rest could not stand for being elsewhere.
+        own: names of the map's segments that are recordings of the drive that was asked for, and
+            were left out of the map for that.
     """
 
     answers: Answers
     kind: Kind
     left_out: int
+    own: tuple[str, ...] = ()
 
 
 def ask_own_places(
@@ -119,8 +123,8 @@ def ask_drive(
     """Ask a map where the places of another drive are, at most 5000 of them, evenly spaced.
 
     Where the drive goes beyond the map's surroundings, its frames are queries from outside as they
-    are. Places of the map that were recorded within a minute of a query are hidden: they are of the
-    same drive.
+    are. Segments that are made of the drive's own pictures (`same_recordings`) are asked as if they
+    were not in the map: no drive finds itself. Those of any other drive are, whatever its stamps.
 
     Args:
         place_map: the map.
@@ -130,9 +134,17 @@ def ask_drive(
     Raises:
         MapError: as Localizer.
     """
-    geometry = _Geometry(place_map, drive, radius, max(1, -(-len(drive) // _MOST_QUERIES)))
+    own = same_recordings(place_map, drive, _STAND_IN_GAP * radius).any(axis=0)
+    geometry = _Geometry(
+        place_map.part(np.flatnonzero(~own).tolist()) if own.any() else place_map,
+        drive,
+        radius,
+        max(1, -(-len(drive) // _MOST_QUERIES)),
+    )
     plan = _Plan("drive", [geometry], np.inf)
-    return _ask(plan, [_survey(geometry, plan.gap)], mode, candidates, progress)
+    asked = _ask(plan, [_survey(geometry, plan.gap)], mode, candidates, progress)
+    names = [place_map.segments[number].name for number in np.flatnonzero(own)]
+    return asked._replace(own=tuple(names))
 
 
 class _Query(NamedTuple):
@@ -181,10 +193,10 @@ class _Geometry:
                     yield None if len(near) else outside
 
     def _same_drive(self, number: int, near: NDArray[np.int64]) -> NDArray[np.bool_]:
+        if self.drive is not self.place_map:
+            return np.zeros(len(near), bool)  # what is of the drive was left out of the map
         apart = self.place_map.stamps[near] - self.drive.stamps[number]
         at_once = np.abs(apart) <= _PAUSE
-        if self.drive is not self.place_map:
-            return at_once
         reach = SURROUNDINGS * self.radius
         beside = np.abs(self._along[near] - self._along[number]) <= reach
         return np.where(self._segments[near] == self._segments[number], beside, at_once)

@@ -103,7 +103,15 @@ def run(options: argparse.Namespace) -> int:
     else:
         asked, source = _ask_bag(place_map, options)
     if not asked.answers.inside.any():
-        raise SelaVPRError(_nothing_asked(place_map, options))
+        raise SelaVPRError(_nothing_asked(place_map, asked, options))
+    if asked.own:
+        _logger.warning(
+            "%s is in %s already, as %s: it was asked for among the other segments; the bag of a"
+            " drive that is not in the map is surer",
+            options.queries,
+            path,
+            _segments(asked),
+        )
     choice = choose_thresholds(asked.answers, options.wanted)
     calibration = _calibration(place_map, asked, choice, source, options)
     title = (
@@ -122,6 +130,7 @@ def run(options: argparse.Namespace) -> int:
                 "map": str(path),
                 "kind": asked.kind,
                 "left_out": asked.left_out,
+                "own_segments": asked.own,
                 "answered": choice.answered,
                 "reached": choice.reached,
                 "picture": str(picture),
@@ -220,8 +229,14 @@ def _calibration(
     )
 
 
-def _nothing_asked(place_map: PlaceMap, options: argparse.Namespace) -> str:
+def _nothing_asked(place_map: PlaceMap, asked: Asked, options: argparse.Namespace) -> str:
     """Say why the map could not be asked anything."""
+    if asked.own:
+        return (
+            f"{options.queries} is in {place_map.path} already, as {_segments(asked)}: a drive must"
+            " not find itself, and no other segment shows what it sees; give the bag of another"
+            " drive, or leave --queries out to ask for the map's own places"
+        )
     what = "a place" if options.queries is None else f"a frame of {options.queries}"
     return (
         f"{place_map.path} cannot be asked for {what}: either it shows none within"
@@ -289,6 +304,11 @@ def _counts(asked: Asked) -> str:
     inside = int(asked.answers.inside.sum())
     said = f"{inside} from inside of the map, {len(asked.answers) - inside} from outside"
     return f"{said}, {asked.left_out} left out" if asked.left_out else said
+
+
+def _segments(asked: Asked) -> str:
+    """Name the segments that are of the drive itself."""
+    return f"segment{'s' if len(asked.own) > 1 else ''} {', '.join(asked.own)}"
 
 
 def _percent(share: float) -> str:

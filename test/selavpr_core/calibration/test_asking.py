@@ -167,6 +167,28 @@ def test_the_bag_that_made_the_map_does_not_find_itself(once: PlaceMap, folder: 
     same = write(folder / "copy" / "once", {"first": road(0, 1200)})
     asked = ask_drive(once, same)
     assert asked.answers.inside.sum() == 0
+    assert asked.own == ("first",)
+
+
+def test_a_bag_that_part_of_the_map_is_made_of_is_asked_for_among_the_rest(
+    twice: PlaceMap, folder: Path, tmp_path: Path
+) -> None:
+    first = write(folder / "same" / "twice", {"first": road(0, 1200)})
+    asked = ask_drive(twice, first, candidates=12)
+    assert asked.own == ("first",)
+    assert asked.answers.inside.sum() == len(first)
+    own = np.arange(len(twice)) < len(first)
+    similarity, lead, _ = expected(twice, first, 100, own, "two-stage", 12, tmp_path / "rest")
+    assert (asked.answers.similarities[200], asked.answers.margins[200]) == (similarity, lead)
+
+
+def test_another_drive_may_have_the_stamps_of_the_map(once: PlaceMap, folder: Path) -> None:
+    """A simulation's clock starts at 0, and so does that of a bag whose stamps are made up."""
+    for name, track in (("other", road(0, 1200)), ("faster", road(0, 1200, 5.0, 1.5))):
+        drive = write(folder / "at-once" / name, {name: track})
+        asked = ask_drive(once, drive)
+        assert asked.own == ()
+        assert asked.answers.inside.sum() == len(drive)
 
 
 def test_a_map_that_is_all_around_is_not_asked(folder: Path) -> None:

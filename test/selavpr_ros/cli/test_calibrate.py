@@ -200,7 +200,38 @@ def test_the_bag_of_the_map_itself_is_no_second_drive(
     grey_map: Path, bags: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(grey_map, "--queries", bags / "monday") == 2
-    assert f"cannot be asked for a frame of {bags / 'monday'}" in capsys.readouterr().err
+    (error,) = (line for line in capsys.readouterr().err.splitlines() if "frames kept" not in line)
+    assert f"{bags / 'monday'} is in {grey_map} already, as segment monday: " in error
+    assert "give the bag of another drive, or leave --queries out" in error
+
+
+def test_a_bag_of_a_map_of_two_does_not_find_itself(
+    grey_map: Path, bags: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build_map([bags / "tuesday"], grey_map, grey())
+    assert run(grey_map, "--queries", bags / "monday", "--json") == 0
+    out, error = capsys.readouterr()
+    assert json.loads(out)["own_segments"] == ["monday"]
+    assert f"{bags / 'monday'} is in {grey_map} already, as segment monday: " in error
+    assert "it was asked for among the other segments" in error
+
+
+def test_a_second_drive_of_the_same_stamps(
+    grey_map: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As two runs of a simulation have them, whose clock starts at 0: here at half the speed."""
+    stamps = [START + t * SECOND for t in range(FRAMES + 1)]
+    slower = write_drive(
+        tmp_path / "slower",
+        images=[(stamp, picture(i // 2, 96, 128)) for i, stamp in enumerate(stamps)],
+        fixes=[(s, 55.7 + 2.1 * t / 111_353, 13.2, 40.0, 1.0) for t, s in enumerate(stamps)],
+    )
+    assert run(grey_map, "--queries", slower, "--json") == 0
+    out, error = capsys.readouterr()
+    assert "already" not in error
+    said = json.loads(out)
+    assert said["own_segments"] == []
+    assert said["calibration"]["queries"] > 200
 
 
 def test_bags_that_are_of_no_use(

@@ -1,0 +1,88 @@
+"""Whether a drive is in a map already: segments that are made of its very pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selavpr_core.place_map import PlaceMap
+
+# Cosine of the descriptors, or of the codes where there are no descriptors, from which two pictures
+# are one, however described. Rendered, with tiny: a picture in JPEG again has 0.99 and 0.93, the
+# same view in another season at most 0.89 and 0.72.
+_SAME_PICTURE = 0.95
+_SAME_CODE = 0.85
+_MOST_COMPARED = 200  # pictures of a segment: more would not be surer
+
+
+def same_recordings(place_map: PlaceMap, drive: PlaceMap, apart: float) -> NDArray[np.bool_]:
+    """Tell which segments of a drive and of a map are of one recording.
+
+    They are if the segment is made of pictures of the drive: at least half of those with equal
+    stamps look the same, and for at least half of the time that both last the drive is where the
+    segment is. Stamps alone say nothing: another drive has the same ones where they are made up, or
+    where the clock of a simulation starts at 0. A simulated one may even be at the same places at
+    the same times (in another light), or begin with the same picture (and go on at another speed).
+
+    Args:
+        place_map: the map.
+        drive: the drive as a map of its own, in the same frame and of the same model.
+        apart: metres from where the segment is within which the drive is there, too.
+
+    Returns:
+        [D, M] for the D segments of the drive and the M of the map.
+    """
+    same = np.zeros((len(drive.segments), len(place_map.segments)), bool)
+    for row, (theirs, queries) in enumerate(drive.numbered_segments()):
+        for column, (ours, places) in enumerate(place_map.numbered_segments()):
+            if ours.first_stamp <= theirs.last_stamp and theirs.first_stamp <= ours.last_stamp:
+                same[row, column] = _together(
+                    place_map, places, drive, queries, apart
+                ) and _of_the_same_pictures(place_map, places, drive, queries)
+    return same
+
+
+def _together(
+    place_map: PlaceMap, places: range, drive: PlaceMap, queries: range, apart: float
+) -> bool:
+    """Tell whether the queries were taken where the places' track was at their times."""
+    ours = place_map.stamps[places.start : places.stop]
+    track = place_map.positions[places.start : places.stop, :2]
+    theirs = drive.stamps[queries.start : queries.stop]
+    during = (theirs >= ours.min()) & (theirs <= ours.max())
+    if not during.any():
+        return False
+    order = ours.argsort(kind="stable")
+    # From the first stamp: as float64, nanoseconds since the epoch are 256 ns coarse.
+    since, at = ours[order] - ours.min(), theirs[during] - ours.min()
+    expected = np.column_stack([np.interp(at, since, track[order, axis]) for axis in (0, 1)])
+    off = np.hypot(*(drive.positions[queries.start : queries.stop, :2][during] - expected).T)
+    return bool(np.median(off) <= apart)
+
+
+def _of_the_same_pictures(
+    place_map: PlaceMap, places: range, drive: PlaceMap, queries: range
+) -> bool:
+    """Tell whether pictures with equal stamps look the same."""
+    _, ours, theirs = np.intersect1d(
+        place_map.stamps[places.start : places.stop],
+        drive.stamps[queries.start : queries.stop],
+        return_indices=True,
+    )
+    step = max(1, -(-len(ours) // _MOST_COMPARED))
+    ours, theirs = ours[::step] + places.start, theirs[::step] + queries.start
+    if not len(ours):
+        return False
+    return bool(np.mean(_look_the_same(place_map, ours, drive, theirs)) >= 0.5)
+
+
+def _look_the_same(
+    place_map: PlaceMap, ours: NDArray[np.int64], drive: PlaceMap, theirs: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    if place_map.descriptors is not None:
+        cosines = np.einsum("kd,kd->k", place_map.gather(ours), drive.gather(theirs))
+        return np.asarray(cosines >= _SAME_PICTURE)
+    assert place_map.codes is not None  # a map has one of them
+    assert drive.codes is not None
+    differing = np.concatenate(place_map.codes)[ours] ^ np.concatenate(drive.codes)[theirs]
+    return np.asarray(1 - 2 * np.unpackbits(differing, axis=1).mean(axis=1) >= _SAME_CODE)
