@@ -14,7 +14,7 @@ class Answers:
 
     Attributes:
         similarities: [Q] float64, of the best match, -1 to 1.
-        margins: [Q] float64, 0 to 2 (selavpr_core.retrieval.margin).
+        margins: [Q] float64, 0 to 2 (selavpr_core.retrieval.margin); 0 of a single candidate.
         right: [Q] bool, whether the best match lies where the query was taken.
         inside: [Q] bool, whether the map shows what the query sees; False for a query from outside,
             to which every answer is wrong.

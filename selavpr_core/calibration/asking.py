@@ -263,7 +263,8 @@ def _ask(
             off = place_map.positions[matches[0].place] - drive.positions[query.number]
             right = query.inside and bool(np.hypot(*off[:2]) <= geometry.radius)
             stretch = first_stretch + int(geometry.stretches[query.number])
-            lead = margin(matches, place_map.positions)
+            # One candidate has no other to be ahead of, and would seem to be ahead of everything.
+            lead = margin(matches, place_map.positions) if candidates > 1 else 0.0
             rows.append((matches[0].similarity, lead, right, query.inside, stretch))
             if progress is not None:
                 progress(len(rows), total)

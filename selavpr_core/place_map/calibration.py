@@ -25,7 +25,7 @@ class Calibration:
         queries: number of queries from inside of the map.
         outside: number of queries from outside of it.
         radius: metres from the true position within which an answer is right.
-        mode, candidates: of the search; thresholds hold for this mode alone.
+        mode, candidates: of the search; for another one see `similarity_holds`, `margin_holds`.
         places: number of places that the map had. It may have grown since.
         source: where the queries came from, for people.
         created: when, ISO 8601 in UTC.
@@ -58,3 +58,21 @@ class Calibration:
             raise MapError(f"the radius of a calibration cannot be {self.radius}")
         if min(self.queries, self.outside) < 0 or min(self.candidates, self.places) < 1:
             raise MapError("a calibration has impossible numbers")
+
+    def similarity_holds(self, mode: str, candidates: int) -> bool:
+        """Tell whether the similarity means what it did, in a search of this mode and candidates.
+
+        Modes compare different things. In "two-stage" mode the best match is the most similar of
+        the candidates: with more of them a wrong one is more similar, too. In the others it is the
+        most similar of all places.
+        """
+        return self.mode == mode and (mode != "two-stage" or self.candidates == candidates)
+
+    def margin_holds(self, mode: str, candidates: int) -> bool:
+        """Tell whether the margin means what it did, in a search of this mode and candidates.
+
+        It is over the best candidate elsewhere, and with fewer candidates there may be none. A
+        margin of 0 asks nothing of them.
+        """
+        holds = self.similarity_holds(mode, candidates)
+        return holds and (self.margin == 0 or self.candidates == candidates)

@@ -30,7 +30,7 @@ class Drive:
         positions, headings: [Q, 3] metres and [Q] radians in the map's frame; None where nothing
             says how the drive's frame lies in it.
         note: how the positions are known, or why they are not.
-        mode: of the search.
+        mode, candidates: of the search.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Drive:
     headings: NDArray[np.float32] | None
     note: str
     mode: str
+    candidates: int
 
     @property
     def best(self) -> NDArray[np.int64]:
@@ -93,7 +94,17 @@ def answered_drive(
         if progress is not None:
             progress(1)
     positions, headings, note = _located(place_map, queries, shown)
-    return Drive(name, queries, shown, np.array(margins), positions, headings, note, localizer.mode)
+    return Drive(
+        name,
+        queries,
+        shown,
+        np.array(margins),
+        positions,
+        headings,
+        note,
+        localizer.mode,
+        localizer.candidates,
+    )
 
 
 def _located(

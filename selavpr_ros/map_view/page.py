@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selavpr_core.place_map import PlaceMap
+from selavpr_core.place_map import Calibration, PlaceMap
 from selavpr_ros.map_view.colours import segment_colour
 from selavpr_ros.map_view.drive import Drive
 from selavpr_ros.map_view.pictures import MEDIA_TYPE, pictures, plan
@@ -134,15 +134,7 @@ def _drive(place_map: PlaceMap, drive: Drive) -> dict[str, Any]:
         difference = place_map.headings[best].astype(np.float64) - drive.headings
         turns = np.degrees(np.abs(np.angle(np.exp(1j * difference))))
     calibration = place_map.calibration
-    calibrated = calibration is not None and calibration.mode == drive.mode
-    threshold, least_margin = _THRESHOLD, 0.0
-    source = "The map is not calibrated: this is where the node draws the line by default."
-    if calibrated and calibration is not None:
-        threshold, least_margin = calibration.similarity, calibration.margin
-        source = (
-            f"The map's calibration begins at {threshold:.2f}, for a precision of"
-            f" {calibration.wanted_precision:.1%}, and asks for a margin of {least_margin:.2f}."
-        )
+    threshold, least_margin, source = _line(calibration, drive)
     return {
         "name": drive.name,
         "note": drive.note,
@@ -171,6 +163,31 @@ def _drive(place_map: PlaceMap, drive: Drive) -> dict[str, Any]:
             for matches, at in zip(drive.matches, positions, strict=True)
         ],
     }
+
+
+def _line(calibration: Calibration | None, drive: Drive) -> tuple[float, float, str]:
+    """Return least similarity and margin of an answer, and where they are from, in words."""
+    by_default = "this is where the node draws the line by default."
+    if calibration is None:
+        return _THRESHOLD, 0.0, f"The map is not calibrated: {by_default}"
+    search = drive.mode, drive.candidates
+    if not calibration.similarity_holds(*search):
+        asked = f"mode {drive.mode} with {counted(drive.candidates, 'candidate')}"
+        return _THRESHOLD, 0.0, f"The map is not calibrated for {asked}: {by_default}"
+    begins = f"The map's calibration begins at {calibration.similarity:.2f}"
+    if not calibration.margin_holds(*search):
+        other = counted(calibration.candidates, "candidate")
+        return (
+            calibration.similarity,
+            0.0,
+            f"{begins}; its margin is not asked for, since it was found with {other}.",
+        )
+    return (
+        calibration.similarity,
+        calibration.margin,
+        f"{begins}, for a precision of {calibration.wanted_precision:.1%}, and asks for a margin"
+        f" of {calibration.margin:.2f}.",
+    )
 
 
 def _distance(place_map: PlaceMap, place: int, at: NDArray[np.float64]) -> float | None:

@@ -45,6 +45,7 @@ def thresholds_in_force(
     margin: float,
     calibration: Calibration | None,
     mode: str,
+    candidates: int,
     places: int,
     usual: tuple[float, float] = (USUAL_SIMILARITY, USUAL_MARGIN),
 ) -> Thresholds:
@@ -53,38 +54,57 @@ def thresholds_in_force(
     Args:
         similarity, margin: the parameters similarity_threshold and margin_threshold; below -1
             they are left to the map.
-        calibration: of the map. One that was made for another mode is not used.
-        mode: of the search.
+        calibration: of the map. What of it does not hold for this search is not used.
+        mode, candidates: of the search.
         places: how many the map has now.
         usual: similarity and margin where nothing else says.
     """
-    by_parameter = "set by the parameter"
-    if calibration is not None and calibration.mode == mode:
-        by_map = (
-            f"the map's calibration: precision {calibration.precision:.3f}, "
-            f"recall {calibration.recall:.3f}"
-        )
-        from_map = calibration.similarity, calibration.margin
-    else:
-        by_map = "no calibration" + (f" for mode {mode}" if calibration else "")
-        from_map = usual
-    left = similarity < -1.0, margin < -1.0
-    return Thresholds(
-        from_map[0] if left[0] else similarity,
-        from_map[1] if left[1] else margin,
-        by_map if left[0] else by_parameter,
-        by_map if left[1] else by_parameter,
-        _problem(calibration, mode, places) if any(left) else None,
+    similarity_left, margin_left = similarity < -1.0, margin < -1.0
+    similarity_from = margin_from = "set by the parameter"
+    if similarity_left:
+        similarity, similarity_from = usual[0], _missing(calibration, mode, candidates)
+        if calibration is not None and calibration.similarity_holds(mode, candidates):
+            similarity, similarity_from = calibration.similarity, _found(calibration)
+            if not calibration.margin_holds(mode, candidates):
+                similarity_from = "the map's calibration, without its margin"
+    if margin_left:
+        margin, margin_from = usual[1], _missing(calibration, mode, candidates)
+        if calibration is not None and calibration.margin_holds(mode, candidates):
+            margin, margin_from = calibration.margin, _found(calibration)
+    problem = None
+    if calibration is not None and (similarity_left or margin_left):
+        problem = _problem(calibration, mode, candidates, places, margin_left)
+    return Thresholds(similarity, margin, similarity_from, margin_from, problem)
+
+
+def _found(calibration: Calibration) -> str:
+    return (
+        f"the map's calibration: precision {calibration.precision:.3f}, "
+        f"recall {calibration.recall:.3f}"
     )
 
 
-def _problem(calibration: Calibration | None, mode: str, places: int) -> str | None:
+def _missing(calibration: Calibration | None, mode: str, candidates: int) -> str:
     if calibration is None:
-        return None
+        return "no calibration"
+    if calibration.mode != mode:
+        return f"no calibration for mode {mode}"
+    return f"no calibration for candidates {candidates}"
+
+
+def _problem(
+    calibration: Calibration, mode: str, candidates: int, places: int, margin_left: bool
+) -> str | None:
     if calibration.mode != mode:
         return (
             f"the map was calibrated for mode {calibration.mode}, not {mode}: run `selavpr "
             f"calibrate` with --mode {mode}"
+        )
+    holds = calibration.margin_holds if margin_left else calibration.similarity_holds
+    if not holds(mode, candidates):
+        return (
+            f"the map was calibrated with candidates {calibration.candidates}, not {candidates}: "
+            f"run `selavpr calibrate` with --candidates {candidates}"
         )
     if calibration.places != places:
         return (

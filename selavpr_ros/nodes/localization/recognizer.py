@@ -95,6 +95,7 @@ class Recognizer:
             settings.margin_threshold,
             self.place_map.calibration,
             self.localizer.mode,
+            self.localizer.candidates,
             len(self.place_map),
         )
 

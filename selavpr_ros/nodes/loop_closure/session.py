@@ -141,6 +141,7 @@ def _thresholds(settings: LoopSettings, place_map: PlaceMap | None) -> Threshold
         settings.margin_threshold,
         None if place_map is None else place_map.calibration,
         settings.mode,
+        settings.candidates,
         0 if place_map is None else len(place_map),
         (usual.similarity_threshold, usual.margin_threshold),
     )

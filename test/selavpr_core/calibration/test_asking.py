@@ -81,6 +81,15 @@ def test_answers_are_those_of_maps_without_the_hidden_places(
         assert answers.right[row] == (row % 2 == 0 and off <= 25)
 
 
+def test_one_candidate_has_no_margin(once: PlaceMap, folder: Path) -> None:
+    """It is ahead of no other, however sure it seems."""
+    drive = write(folder / "alone", {"third": road(0, 1200, 4.0, 1.0)}, [9])
+    answers = ask_drive(once, drive, candidates=1).answers
+    assert not answers.margins.any()
+    assert choose_thresholds(answers, 0.9).margin == 0
+    assert ask_drive(once, drive, candidates=2).answers.margins.max() > 0
+
+
 def test_places_passed_once_are_asked_for_by_their_neighbours(
     once: PlaceMap, tmp_path: Path
 ) -> None:

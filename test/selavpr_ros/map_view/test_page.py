@@ -11,7 +11,7 @@ import pytest
 
 from selavpr_core.errors import StorageError
 from selavpr_core.place_map import Calibration, MapWriter, PlaceMap
-from selavpr_core.retrieval import Localizer
+from selavpr_core.retrieval import Localizer, Mode
 from selavpr_ros.map_view import Drive, answered_drive, write_page
 from test.selavpr_core.place_map.maps import MODEL, write_map
 from test.selavpr_ros.map_view.conftest import drive, queries_like
@@ -103,16 +103,35 @@ def test_a_calibration_draws_the_line(place_map: PlaceMap, answered: Drive, tmp_
         writer.set_calibration(found)
     calibrated = PlaceMap.load(path)
     queries = queries_like(calibrated, tmp_path, 1.0)
-    said = {}
-    for mode in ("two-stage", "float"):
-        drive_ = answered_drive(Localizer(calibrated, mode), queries, "again")
-        write_page(tmp_path / f"{mode}.html", calibrated, drive_)
-        said[mode] = data_of(tmp_path / f"{mode}.html")["drive"]
-    assert said["two-stage"]["threshold"] == 0.62  # type: ignore[index]
-    assert said["two-stage"]["least_margin"] == 0.04  # type: ignore[index]
-    assert said["two-stage"]["radius"] == 12  # type: ignore[index]
-    assert said["float"]["threshold"] == 0.5  # type: ignore[index]
-    assert "not calibrated" in said["float"]["threshold_from"]  # type: ignore[index]
+
+    def line(mode: Mode, candidates: int, stored: Calibration) -> tuple[float, float, str]:
+        with MapWriter(path, MODEL, calibrated.datum) as writer:
+            writer.set_calibration(stored)
+        place_map = PlaceMap.load(path)
+        drive_ = answered_drive(Localizer(place_map, mode, candidates), queries, "again")
+        write_page(tmp_path / "page.html", place_map, drive_)
+        said = data_of(tmp_path / "page.html")["drive"]
+        assert isinstance(said, dict)
+        assert said["radius"] == 12
+        return said["threshold"], said["least_margin"], said["threshold_from"]
+
+    assert line("two-stage", 100, found) == (
+        0.62, 0.04,
+        "The map's calibration begins at 0.62, for a precision of 99.0%, and asks for a margin of"
+        " 0.04.",
+    )  # fmt: skip
+    by_default = "this is where the node draws the line by default."
+    assert line("float", 100, found) == (
+        0.5, 0, f"The map is not calibrated for mode float with 100 candidates: {by_default}",
+    )  # fmt: skip
+    assert line("two-stage", 1, found) == (
+        0.5, 0, f"The map is not calibrated for mode two-stage with 1 candidate: {by_default}",
+    )  # fmt: skip
+    assert line("float", 100, replace(found, mode="float", candidates=1)) == (
+        0.62, 0,
+        "The map's calibration begins at 0.62; its margin is not asked for, since it was found"
+        " with 1 candidate.",
+    )  # fmt: skip
 
 
 def test_a_drive_without_positions_has_no_errors(

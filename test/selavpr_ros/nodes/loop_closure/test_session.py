@@ -90,6 +90,15 @@ def test_without_a_map_no_margin_is_asked_for(begin: Begin) -> None:
     assert len(session) == PLACES + 3
 
 
+def test_a_calibration_with_other_candidates_is_not_used(
+    begin: Begin, calibrated: PlaceMap
+) -> None:
+    session = begin(calibrated, candidates=7)
+    assert session.thresholds.similarity == 0.2
+    assert session.thresholds.problem is not None
+    assert "calibrated with candidates 100, not 7" in session.thresholds.problem
+
+
 def test_both_thresholds_are_those_of_the_map_s_calibration(
     begin: Begin, calibrated: PlaceMap
 ) -> None:
