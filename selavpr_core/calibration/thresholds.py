@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selavpr_core.calibration.answers import Answers
-
-TOLERANCE = 0.02
-"""How far below the wanted precision the true one may lie, with 95 % confidence."""
+from selavpr_core.place_map.calibration import TOLERANCE
 
 # One-sided 97.5 % for a threshold that is given. A chosen one finds the answers better than they
 # are: in simulations, 95 % is left of it.

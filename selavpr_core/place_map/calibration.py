@@ -7,10 +7,15 @@ from dataclasses import dataclass
 
 from selavpr_core.errors import MapError
 
+TOLERANCE = 0.02
+"""How far below the wanted precision the true one may lie, with 95 % confidence."""
+
 
 @dataclass(frozen=True)
 class Calibration:
     """Thresholds at which a map's answers are as often right as was wanted, and how that was found.
+
+    Or those that come closest, where that was not reached.
 
     An answer counts that has at least this similarity and this margin. The shares are of the
     queries that the thresholds were chosen on, among them some from places outside of the map.
@@ -58,6 +63,12 @@ class Calibration:
             raise MapError(f"the radius of a calibration cannot be {self.radius}")
         if min(self.queries, self.outside) < 0 or min(self.candidates, self.places) < 1:
             raise MapError("a calibration has impossible numbers")
+
+    @property
+    def reached(self) -> bool:
+        """Whether the precision is what was wanted; else the thresholds are what comes closest."""
+        wanted = self.wanted_precision
+        return self.precision >= wanted and self.precision_bound >= wanted - TOLERANCE
 
     def similarity_holds(self, mode: str, candidates: int) -> bool:
         """Tell whether the similarity means what it did, in a search of this mode and candidates.

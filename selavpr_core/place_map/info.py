@@ -20,10 +20,10 @@ def map_info(path: Path | str, progress: Progress | None = None) -> dict[str, An
         path, name, version of the format; places: their number; length: of all tracks, metres;
         extent: bounding box, {"min": [x, y, z], "max": [x, y, z]} metres in the map frame, None
         for an empty map; datum: as Datum.to_json, or None; model: fingerprint, source, preset,
-        pretrained, descriptor_dim, code_bytes; calibration: as Calibration, or None; bytes: size
-        on disk; segments: for each name, source, created, places, length (metres), start and end
-        (ISO 8601, UTC), first_stamp and last_stamp (ns), bytes, and thumbnails: "present",
-        "left behind" or "none".
+        pretrained, descriptor_dim, code_bytes; calibration: as Calibration, with `reached`, or
+        None; bytes: size on disk; segments: for each name, source, created, places, length
+        (metres), start and end (ISO 8601, UTC), first_stamp and last_stamp (ns), bytes, and
+        thumbnails: "present", "left behind" or "none".
 
     `progress` is told the bytes that were verified, again and again.
 
@@ -44,6 +44,7 @@ def map_info(path: Path | str, progress: Progress | None = None) -> dict[str, An
             "min": np.min(corners, axis=0).tolist(),
             "max": np.max(corners, axis=0).tolist(),
         }
+    found = manifest.calibration
     return {
         "path": str(path),
         "name": path.resolve().name,
@@ -53,7 +54,7 @@ def map_info(path: Path | str, progress: Progress | None = None) -> dict[str, An
         "extent": extent,
         "datum": None if manifest.datum is None else manifest.datum.to_json(),
         "model": dict(vars(manifest.model)),
-        "calibration": None if manifest.calibration is None else dict(vars(manifest.calibration)),
+        "calibration": None if found is None else {**vars(found), "reached": found.reached},
         "bytes": size_on_disk(path),
         "segments": segments,
     }

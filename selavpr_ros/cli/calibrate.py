@@ -251,7 +251,7 @@ def _not_reached(
 ) -> str:
     """Say why the thresholds are not stored, how much is missing, and what to do."""
     from selavpr_core.calibration import choose_thresholds, times_the_queries
-    from selavpr_core.calibration.thresholds import TOLERANCE
+    from selavpr_core.place_map.calibration import TOLERANCE
     from selavpr_ros.mapping.summary import counted
 
     wanted = calibration.wanted_precision

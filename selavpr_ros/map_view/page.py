@@ -182,11 +182,15 @@ def _line(calibration: Calibration | None, drive: Drive) -> tuple[float, float, 
             0.0,
             f"{begins}; its margin is not asked for, since it was found with {other}.",
         )
+    precision = f"a precision of {calibration.wanted_precision:.1%}"
+    if calibration.reached:
+        begins = f"{begins}, for {precision}"
+    else:
+        begins = f"{begins}, which comes closest to {precision} (not reached)"
     return (
         calibration.similarity,
         calibration.margin,
-        f"{begins}, for a precision of {calibration.wanted_precision:.1%}, and asks for a margin"
-        f" of {calibration.margin:.2f}.",
+        f"{begins}, and asks for a margin of {calibration.margin:.2f}.",
     )
 
 

@@ -89,12 +89,21 @@ def _lines(info: dict[str, Any]) -> list[str]:
 
 def _limits(info: dict[str, Any]) -> str:
     """Return the thresholds of a map in words."""
+    from selavpr_ros.mapping.summary import counted
+
     found = info["calibration"]
     if found is None:
         return "none: `selavpr calibrate` finds the thresholds of answers to be believed"
     grown = f", when the map had {found['places']}" if found["places"] != info["places"] else ""
+    missed = (
+        ""
+        if found["reached"]
+        else f"; NOT REACHED: a precision of {100 * found['wanted_precision']:g} %, with 95 %"
+        f" confidence it is at least {100 * found['precision_bound']:.1f} %"
+    )
+    search = f"mode {found['mode']}, {counted(found['candidates'], 'candidate')}"
     return (
-        f"similarity {found['similarity']:.4f}, margin {found['margin']:g} (mode {found['mode']}):"
-        f" precision {100 * found['precision']:.1f} %, recall {100 * found['recall']:.1f} % of"
-        f" {found['queries']} queries{grown}"
+        f"similarity {found['similarity']:.4f}, margin {found['margin']:g} ({search}): precision"
+        f" {100 * found['precision']:.1f} %, recall {100 * found['recall']:.1f} % of"
+        f" {found['queries']} queries{grown}{missed}"
     )

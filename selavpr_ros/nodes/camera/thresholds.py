@@ -78,9 +78,11 @@ def thresholds_in_force(
 
 
 def _found(calibration: Calibration) -> str:
+    wanted = calibration.wanted_precision
     return (
         f"the map's calibration: precision {calibration.precision:.3f}, "
         f"recall {calibration.recall:.3f}"
+        + ("" if calibration.reached else f"; a precision of {wanted:g} was not reached")
     )
 
 

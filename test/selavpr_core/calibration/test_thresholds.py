@@ -14,7 +14,7 @@ from selavpr_core.calibration import (
     curve,
     times_the_queries,
 )
-from selavpr_core.calibration.thresholds import TOLERANCE
+from selavpr_core.place_map.calibration import TOLERANCE
 
 SIGMAS = 1.96
 

@@ -26,7 +26,7 @@ def test_it_is_stored_replaced_and_removed(tmp_path: Path) -> None:
         assert loaded.calibration == calibration
         assert len(loaded) == 4
         said = map_info(path)["calibration"]
-        assert said == (None if calibration is None else vars(calibration))
+        assert said == (None if calibration is None else {**vars(calibration), "reached": True})
 
 
 def test_segments_that_are_added_keep_it(tmp_path: Path) -> None:
@@ -67,6 +67,22 @@ def test_a_closed_writer_refuses(tmp_path: Path) -> None:
         pass
     with pytest.raises(MapError, match="closed"):
         writer.set_calibration(CALIBRATION)
+
+
+@pytest.mark.parametrize(
+    ("precision", "bound", "reached"),
+    [(0.99, 0.99 - 0.02, True), (0.989, 0.98, False), (1.0, 0.969, False)],
+)
+def test_it_tells_whether_the_precision_was_reached(
+    precision: float, bound: float, reached: bool, tmp_path: Path
+) -> None:
+    path = write_map(tmp_path / "m", {"a": places(4)})
+    with MapWriter(path, MODEL, LUND) as writer:
+        writer.set_calibration(replace(CALIBRATION, precision=precision, precision_bound=bound))
+    loaded = PlaceMap.load(path).calibration
+    assert loaded is not None
+    assert loaded.reached is reached
+    assert map_info(path)["calibration"]["reached"] is reached
 
 
 def test_part_of_a_map(tmp_path: Path) -> None:

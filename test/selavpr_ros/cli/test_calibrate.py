@@ -100,7 +100,9 @@ def test_info_shows_the_thresholds(campus: Path, capsys: pytest.CaptureFixture[s
     assert calibration is not None
     out = capsys.readouterr().out
     assert f"limits   similarity {calibration.similarity:.4f}" in out
+    assert "(mode two-stage, 100 candidates)" in out
     assert "when the map had 400" in out
+    assert "NOT REACHED" not in out
 
 
 def test_as_json_with_choices(
@@ -164,6 +166,11 @@ def test_the_closest_is_stored_if_asked(blurred: Path, capsys: pytest.CaptureFix
     assert calibration is not None
     assert calibration.wanted_precision == 0.99
     assert calibration.precision_bound < 0.97
+    assert not calibration.reached
+    assert main(["map", "info", str(blurred)]) == 0
+    bound = f"{100 * calibration.precision_bound:.1f} %"
+    missed = f"; NOT REACHED: a precision of 99 %, with 95 % confidence it is at least {bound}"
+    assert missed in capsys.readouterr().out
 
 
 def test_few_queries_are_said_to_be_few(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

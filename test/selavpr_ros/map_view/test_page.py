@@ -120,6 +120,10 @@ def test_a_calibration_draws_the_line(place_map: PlaceMap, answered: Drive, tmp_
         "The map's calibration begins at 0.62, for a precision of 99.0%, and asks for a margin of"
         " 0.04.",
     )  # fmt: skip
+    assert line("two-stage", 100, replace(found, precision=0.98))[2] == (
+        "The map's calibration begins at 0.62, which comes closest to a precision of 99.0% (not"
+        " reached), and asks for a margin of 0.04."
+    )
     by_default = "this is where the node draws the line by default."
     assert line("float", 100, found) == (
         0.5, 0, f"The map is not calibrated for mode float with 100 candidates: {by_default}",

@@ -47,6 +47,17 @@ def test_left_to_the_map_they_are_its_calibration_s() -> None:
     )
 
 
+def test_a_precision_that_was_not_reached_is_told() -> None:
+    closest = replace(CALIBRATION, precision=0.942)
+    for calibration in (closest, replace(CALIBRATION, precision_bound=0.5)):
+        chosen = thresholds_in_force(*LEFT, calibration, "two-stage", 100, 120)
+        assert (chosen.similarity, chosen.problem) == (0.43, None)
+        for said in chosen.facts().values():
+            assert "recall 0.810; a precision of 0.99 was not reached)" in said
+    chosen = thresholds_in_force(*LEFT, CALIBRATION, "two-stage", 100, 120)
+    assert "reached" not in chosen.similarity_from
+
+
 @pytest.mark.parametrize("value", [-1.0, 0.0, 0.7])
 def test_each_parameter_overrides_the_calibration(value: float) -> None:
     chosen = thresholds_in_force(value, LEFT_TO_THE_MAP, CALIBRATION, "two-stage", 100, 120)
