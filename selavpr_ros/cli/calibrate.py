@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from selavpr_core.place_map import Calibration, PlaceMap
 
 PICTURE = "calibration.svg"
+REFUSED = "calibration-refused.svg"  # beside the picture of what the map has, which stays
 LEAST_ADVISED = 0.5  # precision: who is wrong more often than right needs no threshold, but a map
 
 _logger = logging.getLogger(__name__)
@@ -70,7 +71,8 @@ def add_parser(commands: Any) -> None:
         "--picture",
         type=Path,
         metavar="FILE.svg",
-        help=f"file for the precision-recall curve; default: {PICTURE} in the map's folder",
+        help=f"file for the precision-recall curve; default: {PICTURE} in the map's folder, or"
+        f" {REFUSED} where nothing is stored",
     )
     parser.add_argument(
         "--closest",
@@ -91,9 +93,9 @@ def run(options: argparse.Namespace) -> int:
     from selavpr_core.retrieval import best_mode
 
     path = Path(options.map)
-    picture: Path = options.picture or path / PICTURE
-    if picture.suffix.lower() != ".svg":
-        raise SelaVPRError(f"the picture is an SVG: give a file like {picture.with_suffix('.svg')}")
+    if options.picture is not None and options.picture.suffix.lower() != ".svg":
+        like = options.picture.with_suffix(".svg")
+        raise SelaVPRError(f"the picture is an SVG: give a file like {like}")
     place_map = PlaceMap.load(path)
     if not len(place_map):
         raise MapError(f"{path} has no places: add a bag with `selavpr build-map`")
@@ -119,10 +121,14 @@ def run(options: argparse.Namespace) -> int:
         f" precision {_percent(choice.precision)}, recall {_percent(choice.recall)}"
     )
     subtitle = f"{source}; {_counts(asked)}"
-    _write(picture, draw(asked.answers, choice, options.wanted, title, subtitle))
-    if not choice.reached and not options.closest:
+    svg = draw(asked.answers, choice, options.wanted, title, subtitle)
+    stored = choice.reached or options.closest
+    picture: Path = options.picture or path / (PICTURE if stored else REFUSED)
+    if not stored:
+        _write(picture, svg)
         raise SelaVPRError(_not_reached(path, asked.answers, choice, calibration, picture))
     with MapWriter(path, place_map.model, place_map.datum) as writer:
+        _write(picture, svg)
         writer.set_calibration(calibration)
     if options.json:
         print_json(

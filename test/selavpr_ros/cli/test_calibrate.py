@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from selavpr_core.place_map import Calibration, PlaceMap
+from selavpr_core.place_map import Calibration, MapWriter, PlaceMap
 from selavpr_ros.cli import calibrate
 from selavpr_ros.cli.main import main
 from selavpr_ros.mapping.builder import build_map
-from test.selavpr_core.calibration.worlds import road, write
+from test.selavpr_core.calibration.worlds import MODEL, road, write
 from test.selavpr_ros.cli.conftest import SECOND, START, write_drive
 from test.selavpr_ros.mapping.describing import grey, picture
 
@@ -132,7 +132,24 @@ def test_what_is_not_reached_is_one_line_and_not_stored(
     assert "nothing was stored" in error
     assert "and 97.0 % are needed" in error
     assert PlaceMap.load(blurred).calibration is None
-    assert (blurred / "calibration.svg").exists()
+    assert f"the curve is in {blurred / 'calibration-refused.svg'}" in error
+    assert (blurred / "calibration-refused.svg").exists()
+    assert not (blurred / "calibration.svg").exists()
+
+
+def test_what_is_refused_leaves_the_picture_of_what_is_stored(campus: Path, tmp_path: Path) -> None:
+    assert run(campus) == 0
+    before = (campus / "calibration.svg").read_bytes()
+    calibration = PlaceMap.load(campus).calibration
+    assert run(campus, "--precision", "1", "--radius", "3") == 2
+    assert (campus / "calibration-refused.svg").read_bytes() != before
+    named = tmp_path / "named.svg"
+    assert run(campus, "--precision", "1", "--radius", "3", "--picture", named) == 2
+    assert named.read_bytes() == (campus / "calibration-refused.svg").read_bytes()
+    with MapWriter(campus, MODEL, None):  # somebody else writes: nothing can be stored
+        assert run(campus, "--precision", "0.9") == 2
+    assert (campus / "calibration.svg").read_bytes() == before
+    assert PlaceMap.load(campus).calibration == calibration
 
 
 def test_a_lower_precision_that_is_said_to_be_reached_is(
