@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selavpr_core.calibration.answers import Answers
-from selavpr_core.place_map.calibration import TOLERANCE
+from selavpr_core.place_map.calibration import least_bound, most_wanted
 
 # One-sided 97.5 % for a threshold that is given. A chosen one finds the answers better than they
 # are: in simulations, 95 % is left of it.
@@ -68,7 +68,7 @@ class Choice(NamedTuple):
     @property
     def shown(self) -> float:
         """The highest precision that could have been wanted of these thresholds, 0 to 1."""
-        return min(self.precision, self.bound + TOLERANCE)
+        return min(self.precision, most_wanted(self.bound))
 
 
 def curve(answers: Answers, margin: float = 0.0) -> Curve:
@@ -144,9 +144,9 @@ def choose_thresholds(answers: Answers, wanted: float) -> Choice:
     """Choose the thresholds of a large recall among those whose precision is as wanted.
 
     It is where at least the share `wanted` of the answers is right, and where, with 95 %
-    confidence, the precision is at most 0.02 lower than that. Of the margins, the largest that
-    keeps nine tenths of the largest recall: how alike all pictures look differs from drive to drive
-    and grows with the map, and the margin is free of that.
+    confidence, the precision is at most 0.02 lower than that (and at least half of it). Of the
+    margins, the largest that keeps nine tenths of the largest recall: how alike all pictures look
+    differs from drive to drive and grows with the map, and the margin is free of that.
 
     Raises:
         ValueError: no answer, or a wanted precision outside of (0, 1].
@@ -160,10 +160,10 @@ def choose_thresholds(answers: Answers, wanted: float) -> Choice:
         swept = curve(answers, margin)
         if not len(swept.thresholds):
             continue
-        good = (swept.precisions >= wanted) & (swept.bounds >= wanted - TOLERANCE)
+        good = (swept.precisions >= wanted) & (swept.bounds >= least_bound(wanted))
         if good.any():
             choices.append(_at(swept, margin, int(np.flatnonzero(good)[-1]), reached=True))
-        shown = np.minimum(swept.precisions, swept.bounds + TOLERANCE)
+        shown = np.minimum(swept.precisions, most_wanted(swept.bounds))
         closest.append(_at(swept, margin, int(shown.argmax()), reached=False))
     if not choices:
         return max(closest, key=lambda choice: choice.shown)
@@ -186,7 +186,7 @@ def times_the_queries(answers: Answers, wanted: float) -> float | None:
             continue
         answered = times * swept.answered[good]
         wrong = answered * (1 - swept.precisions[good])
-        shown = _bounds(wrong, answered, times * swept.variances[good]) >= wanted - TOLERANCE
+        shown = _bounds(wrong, answered, times * swept.variances[good]) >= least_bound(wanted)
         if shown.any():
             least = min(least, float(times[shown.any(axis=1).argmax(), 0]))
     return least if math.isfinite(least) else None

@@ -4,11 +4,30 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from selavpr_core.errors import MapError
 
-TOLERANCE = 0.02
-"""How far below the wanted precision the true one may lie, with 95 % confidence."""
+_Shares = TypeVar("_Shares", float, NDArray[np.float64])
+
+# How far below the wanted precision the true one may lie, and at most what part of it: of a low
+# one, the tolerance alone would be all of it, and a bound of 0 shows nothing.
+_TOLERANCE = 0.02
+_TOLERATED_PART = 0.5
+
+
+def least_bound(wanted: float) -> float:
+    """Return what a precision must be at least, with 95 % confidence, to be as wanted."""
+    return wanted - min(_TOLERANCE, _TOLERATED_PART * wanted)
+
+
+def most_wanted(bound: _Shares) -> _Shares:
+    """Return the highest precision of which this is the `least_bound`."""
+    highest: _Shares = np.minimum(bound + _TOLERANCE, bound / (1 - _TOLERATED_PART))
+    return highest
 
 
 @dataclass(frozen=True)
@@ -68,7 +87,7 @@ class Calibration:
     def reached(self) -> bool:
         """Whether the precision is what was wanted; else the thresholds are what comes closest."""
         wanted = self.wanted_precision
-        return self.precision >= wanted and self.precision_bound >= wanted - TOLERANCE
+        return self.precision >= wanted and self.precision_bound >= least_bound(wanted)
 
     def similarity_holds(self, mode: str, candidates: int) -> bool:
         """Tell whether the similarity means what it did, in a search of this mode and candidates.

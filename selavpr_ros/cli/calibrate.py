@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PICTURE = "calibration.svg"
 REFUSED = "calibration-refused.svg"  # beside the picture of what the map has, which stays
-LEAST_ADVISED = 0.5  # precision: who is wrong more often than right needs no threshold, but a map
+LEAST_WANTED = 0.5  # precision: who is wrong more often than right needs no threshold, but a map
 
 _logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def add_parser(commands: Any) -> None:
         type=_share,
         default=0.99,
         metavar="SHARE",
-        help="share of the answers that shall be right, up to 1; default: 0.99",
+        help=f"share of the answers that shall be right, {LEAST_WANTED:g} to 1; default: 0.99",
     )
     parser.add_argument(
         "--radius",
@@ -257,7 +257,7 @@ def _not_reached(
 ) -> str:
     """Say why the thresholds are not stored, how much is missing, and what to do."""
     from selavpr_core.calibration import choose_thresholds, times_the_queries
-    from selavpr_core.place_map.calibration import TOLERANCE
+    from selavpr_core.place_map.calibration import least_bound
     from selavpr_ros.mapping.summary import counted
 
     wanted = calibration.wanted_precision
@@ -272,13 +272,13 @@ def _not_reached(
             " half of them from inside, would do if they are answered as well"
         )
     lower = math.floor(100 * choice.shown) / 100
-    if lower >= LEAST_ADVISED:
+    if lower >= LEAST_WANTED:
         recall = _percent(choose_thresholds(answers, lower).recall)
         advice += f", or write --precision {lower:g}, which is reached with recall {recall}"
     return (
         f"{path}: a precision of {100 * wanted:g} % is not reached: {why}: at best"
         f" {_percent(choice.precision)} of {counted(choice.answered, 'answer')} are right, with"
-        f" 95 % confidence at least {_percent(choice.bound)}, and {_percent(wanted - TOLERANCE)}"
+        f" 95 % confidence at least {_percent(choice.bound)}, and {_percent(least_bound(wanted))}"
         f" are needed; {advice}, or store what comes closest with --closest; nothing was stored,"
         f" the curve is in {picture}"
     )
@@ -334,4 +334,8 @@ def _share(text: str) -> float:
     share = positive(text)
     if share > 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a share: write 0.99 for 99 %")
+    if share < LEAST_WANTED:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} lets answers be wrong more often than right: give {LEAST_WANTED:g} to 1"
+        )
     return share

@@ -14,9 +14,10 @@ from selavpr_core.calibration import (
     curve,
     times_the_queries,
 )
-from selavpr_core.place_map.calibration import TOLERANCE
+from selavpr_core.place_map import Calibration
 
 SIGMAS = 1.96
+TOLERANCE = 0.02
 
 
 def answers(rows: list[tuple[float, float, bool, bool, int]]) -> Answers:
@@ -112,6 +113,12 @@ def test_a_choice_keeps_its_word(rows, wanted: float) -> None:
     )
     good = choice.precision >= wanted and choice.bound >= wanted - TOLERANCE
     assert choice.reached == good
+    kept = Calibration(
+        choice.similarity, choice.margin, wanted, choice.precision, choice.bound, choice.recall,
+        queries=1, outside=0, radius=25.0, mode="float", candidates=100, places=1, source="",
+        created="",
+    )  # fmt: skip
+    assert kept.reached == choice.reached
 
 
 @pytest.mark.parametrize(("wrong", "count"), [(0, 200), (1, 300), (4, 500), (10, 1000)])
@@ -182,6 +189,23 @@ def test_few_queries_never_show_a_high_precision(count: int) -> None:
     assert not choice.reached
     assert choice.precision == 1.0
     assert choice.bound < 0.97
+
+
+@pytest.mark.parametrize("wanted", [0.001, 0.02, 0.05, 0.5])
+def test_few_queries_show_no_low_precision_either(wanted: float) -> None:
+    few = answers([(0.9, 0.5, n < 1, True, n) for n in range(2)])
+    choice = choose_thresholds(few, wanted)
+    assert choice.bound == 0
+    assert not choice.reached
+    assert choice.shown == 0
+
+
+@pytest.mark.parametrize("wanted", [0.001, 0.03, 0.2, 0.5])
+def test_a_low_precision_is_reached_where_it_is_shown(wanted: float) -> None:
+    many = answers([(0.9, 0.5, n % 10 < 8, True, n) for n in range(1000)])
+    choice = choose_thresholds(many, wanted)
+    assert choice.reached
+    assert choice.bound >= wanted / 2
 
 
 def test_what_cannot_be_reached_gives_what_comes_closest() -> None:

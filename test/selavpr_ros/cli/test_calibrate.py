@@ -284,6 +284,7 @@ def test_other_weights_are_refused(
     [
         (["--precision", "99"], "is not a share: write 0.99"),
         (["--precision", "0"], "not above 0"),
+        (["--precision", "0.02"], "lets answers be wrong more often than right: give 0.5 to 1"),
         (["--radius", "-1"], "not a number"),
     ],
 )
