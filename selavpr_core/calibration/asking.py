@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selavpr_core.calibration.answers import Answers
-from selavpr_core.calibration.recordings import same_recordings
+from selavpr_core.calibration.recordings import PAUSE, drives, same_recordings
 from selavpr_core.evaluation import positives_within
 from selavpr_core.place_map import PlaceMap
 from selavpr_core.retrieval import Localizer, Match, Mode, margin
@@ -33,7 +33,6 @@ LEAST_REVISITS = 100
 
 # Radii. On rendered drives, neighbours 2.5 m away look as alike as another drive of the same day.
 _STAND_IN_GAP = 0.1
-_PAUSE = 60 * 10**9  # ns: recordings less apart than this are of one drive, in several bags
 _MOST_QUERIES = 5000
 _BATCH = 256
 
@@ -73,8 +72,8 @@ def ask_own_places(
 ) -> Asked:
     """Ask a map where its own places are, at most 5000 of them, evenly spaced.
 
-    Every drive of a map of several is asked for among the others, as if it were not in the map. If
-    fewer than 100 of its places are found to lie on two drives, the map is asked as a whole, with
+    Every drive of a map of several (`drives`) is asked for among the others, as if it were not in
+    the map. If fewer than 100 of its places are found to lie on two drives, the map is asked as a whole, with
     what was recorded just before and after hidden, 100 m to both sides along the drive. If fewer
     than 100 are passed again later, only what is nearer than 2.5 m along the drive is hidden, and
     the next places stand in for a second drive. (All distances in proportion to `radius`.)
@@ -89,18 +88,18 @@ def ask_own_places(
         MapError: as Localizer.
     """
     step = max(1, -(-len(place_map) // _MOST_QUERIES))
-    drives = _drives(place_map)
+    driven = drives(place_map, _STAND_IN_GAP * radius)
     apart = [
         _Geometry(
-            place_map.part([n for other in drives if other is not drive for n in other]),
+            place_map.part([n for other in driven if other is not drive for n in other]),
             place_map.part(drive),
             radius,
             step,
         )
-        for drive in drives
-        if len(drives) > 1
+        for drive in driven
+        if len(driven) > 1
     ]
-    whole = _Geometry(place_map, place_map, radius, step)
+    whole = _Geometry(place_map, place_map, radius, step, driven)
     for plan in (
         _Plan("sessions", apart, np.inf),
         _Plan("revisits", [whole], np.inf),
@@ -158,14 +157,27 @@ class _Query(NamedTuple):
 class _Geometry:
     """Where the places of a drive lie among those of a map, which may be the same."""
 
-    def __init__(self, place_map: PlaceMap, drive: PlaceMap, radius: float, step: int) -> None:
-        """Take every `step`-th place of the drive as a query; radius: metres."""
+    def __init__(
+        self,
+        place_map: PlaceMap,
+        drive: PlaceMap,
+        radius: float,
+        step: int,
+        driven: Sequence[Sequence[int]] = (),
+    ) -> None:
+        """Take every `step`-th place of the drive as a query; radius: metres.
+
+        driven: numbers of the segments of each drive, where the drive is the map itself.
+        """
         self.place_map = place_map
         self.drive = drive
         self.radius = radius
         self._numbers = np.arange(0, len(drive), step)
         counts = [segment.count for segment in drive.segments]
         self._segments = np.repeat(np.arange(len(counts)), counts)
+        self._drive_of = np.zeros(len(counts), np.int64)  # each segment
+        for drive_number, segments in enumerate(driven):
+            self._drive_of[list(segments)] = drive_number
         steps = np.hypot(*np.diff(drive.positions[:, :2], axis=0).T)
         self._along = np.concatenate([np.zeros(min(1, len(drive))), steps.cumsum()])
         self.stretches = np.floor(self._along / (2 * radius)).astype(np.int64)
@@ -195,11 +207,12 @@ class _Geometry:
     def _same_drive(self, number: int, near: NDArray[np.int64]) -> NDArray[np.bool_]:
         if self.drive is not self.place_map:
             return np.zeros(len(near), bool)  # what is of the drive was left out of the map
+        mine, theirs = self._segments[number], self._segments[near]
         apart = self.place_map.stamps[near] - self.drive.stamps[number]
-        at_once = np.abs(apart) <= _PAUSE
+        at_once = (np.abs(apart) <= PAUSE) & (self._drive_of[theirs] == self._drive_of[mine])
         reach = SURROUNDINGS * self.radius
         beside = np.abs(self._along[near] - self._along[number]) <= reach
-        return np.where(self._segments[near] == self._segments[number], beside, at_once)
+        return np.where(theirs == mine, beside, at_once)
 
     def _same_view(self, number: int, near: NDArray[np.int64]) -> NDArray[np.bool_]:
         turn = self.place_map.headings[near] - self.drive.headings[number]
@@ -304,18 +317,3 @@ class _Search:
         ranks = [match.hamming_rank for match in left if match.hamming_rank is not None]
         last = sorted(ranks)[: self._candidates][-1]
         return [m for m in left if m.hamming_rank is not None and m.hamming_rank <= last]
-
-
-def _drives(place_map: PlaceMap) -> list[list[int]]:
-    """Return the numbers of the segments of each drive: those recorded one after the other."""
-    segments = place_map.segments
-    drives: list[list[int]] = []
-    end = 0
-    for number in sorted(range(len(segments)), key=lambda n: segments[n].first_stamp):
-        segment = segments[number]
-        if not drives or segment.first_stamp - end > _PAUSE:
-            drives.append([])
-            end = segment.last_stamp
-        drives[-1].append(number)
-        end = max(end, segment.last_stamp)
-    return [sorted(drive) for drive in drives]

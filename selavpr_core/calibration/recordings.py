@@ -1,11 +1,14 @@
-"""Whether a drive is in a map already: segments that are made of its very pictures."""
+"""Which recordings are of one drive, and whether a drive is in a map already."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from selavpr_core.place_map import PlaceMap
+from selavpr_core.place_map import PlaceMap, SegmentInfo
 
 # Cosine of the descriptors, or of the codes where there are no descriptors, from which two pictures
 # are one, however described. Rendered, with tiny: a picture in JPEG again has 0.99 and 0.93, the
@@ -13,6 +16,63 @@ from selavpr_core.place_map import PlaceMap
 _SAME_PICTURE = 0.95
 _SAME_CODE = 0.85
 _MOST_COMPARED = 200  # pictures of a segment: more would not be surer
+
+PAUSE = 60 * 10**9
+"""Nanoseconds: recordings less apart than this, one after the other, are of one drive."""
+
+
+def drives(place_map: PlaceMap, apart: float) -> list[list[int]]:
+    """Return the numbers of the segments of each drive of a map, ascending.
+
+    Segments are of one drive that were recorded one after the other, or at the same time in the
+    same places, by several cameras. At the same time in different places, they are of two robots,
+    or of two runs of a simulation whose clock starts at 0.
+
+    Args:
+        place_map: the map.
+        apart: metres from where another segment is at the time within which one is with it.
+    """
+    numbered = place_map.numbered_segments()
+    found: list[list[int]] = []
+    for number in sorted(range(len(numbered)), key=lambda n: numbered[n][0].first_stamp):
+        fitting = [
+            drive
+            for drive in found
+            if _goes_on(place_map, [numbered[n] for n in drive], numbered[number], apart)
+        ]
+        if fitting:
+            places = numbered[number][1]
+            nearest = min(fitting, key=lambda d: _jump(place_map, numbered[d[-1]][1], places))
+            nearest.append(number)
+        else:
+            found.append([number])
+    return [sorted(drive) for drive in found]
+
+
+def _goes_on(
+    place_map: PlaceMap,
+    drive: Sequence[tuple[SegmentInfo, range]],
+    segment: tuple[SegmentInfo, range],
+    apart: float,
+) -> bool:
+    """Tell whether a segment may be of a drive whose segments all began no later."""
+    info, places = segment
+    if all(info.first_stamp - other.last_stamp > PAUSE for other, _ in drive):
+        return False
+    at_once = [rows for other, rows in drive if info.first_stamp <= other.last_stamp]
+    # Without a place of one at the time of one of the other there is no distance (NaN).
+    return not any(
+        _distance(place_map, rows, place_map, places) > apart
+        or _distance(place_map, places, place_map, rows) > apart
+        for rows in at_once
+    )
+
+
+def _jump(place_map: PlaceMap, before: range, after: range) -> float:
+    """Return the metres from the last place of a segment to the first one of another."""
+    last = before.start + int(place_map.stamps[before.start : before.stop].argmax())
+    first = after.start + int(place_map.stamps[after.start : after.stop].argmin())
+    return float(np.hypot(*(place_map.positions[first] - place_map.positions[last])[:2]))
 
 
 def same_recordings(place_map: PlaceMap, drive: PlaceMap, apart: float) -> NDArray[np.bool_]:
@@ -36,28 +96,29 @@ def same_recordings(place_map: PlaceMap, drive: PlaceMap, apart: float) -> NDArr
     for row, (theirs, queries) in enumerate(drive.numbered_segments()):
         for column, (ours, places) in enumerate(place_map.numbered_segments()):
             if ours.first_stamp <= theirs.last_stamp and theirs.first_stamp <= ours.last_stamp:
-                same[row, column] = _together(
-                    place_map, places, drive, queries, apart
-                ) and _of_the_same_pictures(place_map, places, drive, queries)
+                same[row, column] = _distance(
+                    place_map, places, drive, queries
+                ) <= apart and _of_the_same_pictures(place_map, places, drive, queries)
     return same
 
 
-def _together(
-    place_map: PlaceMap, places: range, drive: PlaceMap, queries: range, apart: float
-) -> bool:
-    """Tell whether the queries were taken where the places' track was at their times."""
+def _distance(place_map: PlaceMap, places: range, drive: PlaceMap, queries: range) -> float:
+    """Return how far queries are from where the places' track is at their times, in the median.
+
+    In metres; NaN where no query is from the time of the places.
+    """
     ours = place_map.stamps[places.start : places.stop]
     track = place_map.positions[places.start : places.stop, :2]
     theirs = drive.stamps[queries.start : queries.stop]
     during = (theirs >= ours.min()) & (theirs <= ours.max())
     if not during.any():
-        return False
+        return math.nan
     order = ours.argsort(kind="stable")
     # From the first stamp: as float64, nanoseconds since the epoch are 256 ns coarse.
     since, at = ours[order] - ours.min(), theirs[during] - ours.min()
     expected = np.column_stack([np.interp(at, since, track[order, axis]) for axis in (0, 1)])
     off = np.hypot(*(drive.positions[queries.start : queries.stop, :2][during] - expected).T)
-    return bool(np.median(off) <= apart)
+    return float(np.median(off))
 
 
 def _of_the_same_pictures(

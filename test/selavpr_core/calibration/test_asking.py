@@ -133,6 +133,24 @@ def test_bags_of_one_drive_are_one_drive(folder: Path) -> None:
     assert ask_own_places(write(folder / "later", split, [0, 5])).kind == "neighbours"
 
 
+def test_drives_at_the_same_time_in_different_places_are_asked_for_among_each_other(
+    folder: Path,
+) -> None:
+    """Two runs of a simulation whose clock starts at 0, of which one is faster."""
+    runs = {"slow": road(0, 1200), "fast": road(0, 1200, 5.0, 1.5)}
+    both = write(folder / "runs", runs, [0, 0])
+    asked = ask_own_places(both)
+    assert asked.kind == "sessions"
+    assert asked.answers.inside.sum() == len(both)
+
+
+def test_two_cameras_of_one_drive_are_not_asked_for_among_each_other(folder: Path) -> None:
+    """What the other saw in the same light at the same moment is no second drive."""
+    cameras = {"left": road(0, 1200), "right": road(0, 1200)}
+    both = write(folder / "cameras", cameras, [0, 0])
+    assert ask_own_places(both).kind == "neighbours"
+
+
 def test_a_drive_that_comes_back_is_asked_for_its_return(folder: Path, tmp_path: Path) -> None:
     lap = road(0, 1200)
     elsewhere = lap + np.array([1200.0, 300.0, 0.0])

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from selavpr_core.calibration.recordings import same_recordings
+from selavpr_core.calibration.recordings import drives, same_recordings
 from selavpr_core.place_map import MapWriter, ModelInfo, PlaceMap
 
-from .worlds import CODE_BYTES, MODEL, SECOND, described, road
+from .worlds import CODE_BYTES, HOUR, MODEL, SECOND, described, road, write
 
 CODES_ALONE = replace(MODEL, descriptor_dim=None)
 DESCRIPTORS_ALONE = replace(MODEL, code_bytes=None)
@@ -92,3 +92,48 @@ def test_without_segments_there_is_nothing_to_tell(tmp_path: Path) -> None:
     place_map = recorded(tmp_path / "map", road(0, 400))
     assert same_recordings(place_map.part([]), place_map, APART).shape == (1, 0)
     assert same_recordings(place_map, place_map.part([]), APART).shape == (0, 1)
+
+
+def grouped(path: Path, bags: dict[str, tuple[NDArray[np.float64], float]]) -> list[list[str]]:
+    """Names of the segments of each drive; a bag is its positions, one a second, from so many s."""
+    tracks = {name: positions for name, (positions, _) in bags.items()}
+    hours = [start * SECOND / HOUR for _, start in bags.values()]
+    place_map = write(path, tracks, hours)
+    names = [segment.name for segment in place_map.segments]
+    return [[names[number] for number in drive] for drive in drives(place_map, APART)]
+
+
+def test_bags_recorded_one_after_the_other_are_of_one_drive(tmp_path: Path) -> None:
+    bags = {
+        "later": (road(1200, 1600), 2000.0),
+        "first": (road(0, 400), 0.0),
+        "second": (road(400, 800), 159.0),  # 60 s after the last place of the first
+        "third": (road(800, 1200), 320.0),  # 62 s after the second
+    }
+    found = grouped(tmp_path / "map", bags)
+    assert found == [["first", "second"], ["third"], ["later"]]
+
+
+def test_cameras_and_bags_that_overlap_are_of_one_drive(tmp_path: Path) -> None:
+    track = road(0, 800)
+    bags = {
+        "left": (track, 0.0),
+        "right": (track + np.array([0.0, 1.0, 0.0]), 0.4),
+        "rest": (road(792, 1200), 198.0),
+    }
+    assert grouped(tmp_path / "map", bags) == [["left", "right", "rest"]]
+
+
+def test_robots_that_drive_at_the_same_time_are_of_two_drives(tmp_path: Path) -> None:
+    """Each with two bags, of which the later ones follow on either drive's first in time."""
+    bags = {
+        "a1": (road(0, 400), 0.0),
+        "b1": (road(1000, 1380), 0.0),
+        "b2": (road(1380, 1800), 100.0),
+        "a2": (road(400, 800), 105.0),
+    }
+    assert grouped(tmp_path / "map", bags) == [["a1", "a2"], ["b1", "b2"]]
+
+
+def test_a_map_without_places_has_no_drives(tmp_path: Path) -> None:
+    assert grouped(tmp_path / "map", {}) == []
