@@ -22,7 +22,7 @@ from selavpr_ros.cli.options import (
 from selavpr_ros.cli.searching import add_search_options, describer_for
 
 if TYPE_CHECKING:
-    from selavpr_core.calibration import Answers, Asked, Choice
+    from selavpr_core.calibration import Asked, Choice
     from selavpr_core.place_map import Calibration, PlaceMap
 
 PICTURE = "calibration.svg"
@@ -126,10 +126,11 @@ def run(options: argparse.Namespace) -> int:
     picture: Path = options.picture or path / (PICTURE if stored else REFUSED)
     if not stored:
         _write(picture, svg)
-        raise SelaVPRError(_not_reached(path, asked.answers, choice, calibration, picture))
+        raise SelaVPRError(_not_reached(path, asked, choice, calibration, picture))
     with MapWriter(path, place_map.model, place_map.datum) as writer:
         _write(picture, svg)
         writer.set_calibration(calibration)
+        (path / REFUSED).unlink(missing_ok=True)  # its thresholds are no longer looked for
     if options.json:
         print_json(
             {
@@ -253,22 +254,23 @@ def _nothing_asked(place_map: PlaceMap, asked: Asked, options: argparse.Namespac
 
 
 def _not_reached(
-    path: Path, answers: Answers, choice: Choice, calibration: Calibration, picture: Path
+    path: Path, asked: Asked, choice: Choice, calibration: Calibration, picture: Path
 ) -> str:
     """Say why the thresholds are not stored, how much is missing, and what to do."""
     from selavpr_core.calibration import choose_thresholds, times_the_queries
     from selavpr_core.place_map.calibration import least_bound
     from selavpr_ros.mapping.summary import counted
 
-    wanted = calibration.wanted_precision
+    wanted, answers = calibration.wanted_precision, asked.answers
     times = times_the_queries(answers, wanted)
     if times is None:
         why = "no similarity and margin tell right from wrong that well"
         advice = "add drives to the map"
     else:
         why = f"{len(answers)} queries are too few to show it"
+        drive = "a longer drive" if asked.kind == "drive" else "a second drive"
         advice = (
-            f"give a second drive with --queries: about {math.ceil(times * len(answers))} queries,"
+            f"give {drive} with --queries: about {math.ceil(times * len(answers))} queries,"
             " half of them from inside, would do if they are answered as well"
         )
     lower = math.floor(100 * choice.shown) / 100

@@ -150,6 +150,8 @@ def test_what_is_refused_leaves_the_picture_of_what_is_stored(campus: Path, tmp_
         assert run(campus, "--precision", "0.9") == 2
     assert (campus / "calibration.svg").read_bytes() == before
     assert PlaceMap.load(campus).calibration == calibration
+    assert run(campus, "--precision", "0.9") == 0
+    assert not (campus / "calibration-refused.svg").exists()
 
 
 def test_a_lower_precision_that_is_said_to_be_reached_is(
@@ -256,6 +258,19 @@ def test_a_second_drive_of_the_same_stamps(
     said = json.loads(out)
     assert said["own_segments"] == []
     assert said["calibration"]["queries"] > 200
+
+
+def test_a_second_drive_that_is_too_short(
+    grey_map: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stamps = [NEXT_DAY + t * SECOND for t in range(40)]
+    short = write_drive(
+        tmp_path / "short",
+        images=[(stamp, picture(i, 96, 128)) for i, stamp in enumerate(stamps)],
+        fixes=[(s, 55.7 + 4.2 * t / 111_353, 13.2, 40.0, 1.0) for t, s in enumerate(stamps)],
+    )
+    assert run(grey_map, "--queries", short) == 2
+    assert "give a longer drive with --queries: about" in capsys.readouterr().err
 
 
 def test_bags_that_are_of_no_use(
