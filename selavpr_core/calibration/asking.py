@@ -73,10 +73,11 @@ def ask_own_places(
     """Ask a map where its own places are, at most 5000 of them, evenly spaced.
 
     Every drive of a map of several (`drives`) is asked for among the others, as if it were not in
-    the map. If fewer than 100 of its places are found to lie on two drives, the map is asked as a whole, with
-    what was recorded just before and after hidden, 100 m to both sides along the drive. If fewer
-    than 100 are passed again later, only what is nearer than 2.5 m along the drive is hidden, and
-    the next places stand in for a second drive. (All distances in proportion to `radius`.)
+    the map. If fewer than 100 of its places are found to lie on two drives, the map is asked as a
+    whole, with what was recorded just before and after hidden, 100 m to both sides along the drive.
+    If fewer than 100 are passed again later, only what is nearer than 2.5 m along the drive is
+    hidden, and the next places stand in for a second drive. (All distances in proportion to
+    `radius`.)
 
     Args:
         place_map: the map; nothing is described anew.
