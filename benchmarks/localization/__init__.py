@@ -28,6 +28,8 @@ localised   the share of the frames from the mapped ground (a place within 10 m 
             the filter, a best match with a similarity of at least 0.5.
 error       metres in the plane of all published poses: median and 95th percentile.
 false       published poses that are more than 25 m off, wherever the frame was taken.
+right       the share of the published poses that are not false.
+stated      the probability that the filter states with them, in the mean; right if it is the same.
 covered     of the published poses that are not false, those with the true position inside of the
             95 % region that their covariance states; 90 to 99 % is right.
 of all      the same of all published poses.

@@ -132,7 +132,8 @@ def _kidnapping(rendered: Rendered) -> dict[str, Any]:
 
 
 def _table(report: Mapping[str, Any]) -> str:
-    lines = [_row("", ("localised", "median", "p95", "false", "covered", "of all", "ms"))]
+    names = ("localised", "median", "p95", "false", "right", "stated", "covered", "of all", "ms")
+    lines = [_row("", names)]
     for part in ("rendered", "made up", "all drives"):
         if part in report:
             lines += ["", part, *(_figures(name, one) for name, one in report[part].items())]
@@ -155,6 +156,8 @@ def _figures(name: str, one: Mapping[str, Any]) -> str:
             _number(one["median"], 1, " m"),
             _number(one["p95"], 1, " m"),
             str(one["false"]),
+            _number(one["right"], 100, "%"),
+            _number(one["stated"], 100, "%"),
             _number(one["covered"], 100, "%"),
             _number(one["covered_of_all"], 100, "%"),
             _number(one["milliseconds"], 1, "", 2),

@@ -60,11 +60,15 @@ class Drive(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """One answer a frame `[F]`: whether published, its error in metres, and squared in sigmas."""
+    """One answer a frame `[F]`: whether published, its error in metres, and squared in sigmas.
+
+    probabilities: stated by the filter; NaN of a single image, which states none.
+    """
 
     published: NDArray[np.bool_]
     errors: Array
     distances: Array
+    probabilities: Array
     costs: Array  # seconds
 
 
@@ -83,6 +87,7 @@ def with_filter(place: Place, drive: Drive, look: Callable[[int], Look]) -> Answ
             (
                 belief.state == "localised",
                 *_misses(belief.position, belief.covariance, drive.positions[frame]),
+                belief.probability,
                 cost,
             )
         )
@@ -102,7 +107,8 @@ def without_filter(place: Place, drive: Drive, look: Callable[[int], Look]) -> A
         )  # fmt: skip
         cost = time.perf_counter() - started
         published = bool(similarities[0] >= THRESHOLD)
-        rows.append((published, *_misses(estimate.position, estimate.covariance, true), cost))
+        misses = _misses(estimate.position, estimate.covariance, true)
+        rows.append((published, *misses, math.nan, cost))
     return _answers(rows)
 
 
@@ -114,9 +120,8 @@ def _misses(position: Array, covariance: Array, true: Array) -> tuple[float, flo
     return float(np.hypot(*offset)), squared
 
 
-def _answers(rows: list[tuple[bool, float, float, float]]) -> Answers:
-    published, errors, distances, costs = zip(*rows, strict=True)
-    return Answers(np.array(published), np.array(errors), np.array(distances), np.array(costs))
+def _answers(rows: list[tuple[bool, float, float, float, float]]) -> Answers:
+    return Answers(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
 def pooled(answers: Sequence[Answers]) -> Answers:
@@ -134,9 +139,10 @@ def on_map(place: Place, drive: Drive) -> NDArray[np.bool_]:
 
 
 def figures(answers: Answers, mapped: NDArray[np.bool_]) -> dict[str, float | int | None]:
-    """Share localised, errors, false poses and coverage, as JSON values."""
+    """Share localised, errors, false poses, their probability and coverage, as JSON values."""
     published = answers.published
     errors = answers.errors[published]
+    stated = answers.probabilities[published]
     right = published & (answers.errors <= FALSE)
     return {
         "frames": len(published),
@@ -146,6 +152,8 @@ def figures(answers: Answers, mapped: NDArray[np.bool_]) -> dict[str, float | in
         "median": float(np.median(errors)) if len(errors) else None,
         "p95": float(np.quantile(errors, 0.95)) if len(errors) else None,
         "false": int((errors > FALSE).sum()),
+        "right": _ratio(int(right.sum()), int(published.sum())),
+        "stated": float(stated.mean()) if np.isfinite(stated).any() else None,
         "covered": _ratio(int((answers.distances[right] <= REGION).sum()), int(right.sum())),
         "covered_of_all": _ratio(
             int((answers.distances[published] <= REGION).sum()), int(published.sum())

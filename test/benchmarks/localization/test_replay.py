@@ -36,6 +36,7 @@ def test_figures_are_what_a_loop_counts() -> None:
         published=np.array([True, True, True, False, True]),
         errors=np.array([1.0, 3.0, 100.0, 200.0, 5.0]),
         distances=np.array([0.5, 7.0, 1.0, 1.0, 5.9]),
+        probabilities=np.array([0.99, 0.95, 0.91, 0.2, 0.99]),
         costs=np.full(5, 0.002),
     )
     mapped = np.array([True, True, False, True, True])
@@ -45,12 +46,14 @@ def test_figures_are_what_a_loop_counts() -> None:
     assert found["localised"] == pytest.approx(3 / 4)
     assert found["median"] == 4.0
     assert found["false"] == 1
+    assert found["right"] == pytest.approx(3 / 4)
+    assert found["stated"] == pytest.approx((0.99 + 0.95 + 0.91 + 0.99) / 4)  # of the published
     assert found["covered"] == pytest.approx(2 / 3)
     assert found["covered_of_all"] == pytest.approx(3 / 4)  # with the false one
     twice = figures(pooled([answers, answers]), np.concatenate([mapped, mapped]))
     for name in COUNTED:
         assert twice[name] == 2 * found[name]
-    for name in ("localised", "covered", "covered_of_all"):
+    for name in ("localised", "right", "stated", "covered", "covered_of_all"):
         assert twice[name] == pytest.approx(found[name])
     assert found["milliseconds"] == pytest.approx(2.0)
 
@@ -67,9 +70,11 @@ def test_a_drive_at_a_lower_rate_has_the_same_poses() -> None:
 
 
 def test_nothing_published_has_no_errors() -> None:
-    nothing = Answers(np.zeros(2, bool), np.full(2, np.nan), np.full(2, np.nan), np.ones(2))
+    unknown = np.full(2, np.nan)
+    nothing = Answers(np.zeros(2, bool), unknown, unknown, np.array([0.3, 0.4]), np.ones(2))
     found = figures(nothing, np.zeros(2, bool))
     assert (found["localised"], found["median"], found["covered"]) == (None, None, None)
+    assert (found["right"], found["stated"]) == (None, None)
     assert found["false"] == 0
 
 
@@ -89,6 +94,9 @@ def test_the_filter_is_replayed_beside_single_images() -> None:
     assert filtered.published[20:].all()
     assert np.median(filtered.errors[20:]) < 3.0
     assert (filtered.costs > 0).all()
+    assert filtered.probabilities[20:].min() >= 0.9
+    assert np.isnan(single.probabilities).all()
+    assert figures(single, on_map(place, drive))["stated"] is None
 
 
 def test_a_kidnapping_ends_when_a_right_pose_comes() -> None:
