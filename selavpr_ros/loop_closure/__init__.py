@@ -4,7 +4,7 @@ A LoopDetector is asked about every frame (`wants`) and given the ones that it w
 (`add_keyframe`); it answers with the closure that it found, and with what it refused and why.
 """
 
-from selavpr_ros.loop_closure.camera import CameraModel
+from selavpr_core.camera import CameraModel
 from selavpr_ros.loop_closure.candidate import Candidate, Closure, Rejection
 from selavpr_ros.loop_closure.detector import Keyframe, LoopDetector
 from selavpr_ros.loop_closure.drives import Drive, Waypoint

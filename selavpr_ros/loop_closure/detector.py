@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from selavpr_core.camera import CameraModel
 from selavpr_core.place_map import Place, Session
 from selavpr_core.retrieval import GrowingIndex, Localizer, Match, Mode
-from selavpr_ros.loop_closure.camera import CameraModel
 from selavpr_ros.loop_closure.candidate import Candidate, Closure, Rejection, Verdict
 from selavpr_ros.loop_closure.consistency import Consistency
 from selavpr_ros.loop_closure.drives import DriveLog, ExclusionWindow, Waypoint

@@ -8,8 +8,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from selavpr_core.camera import CameraModel
 from selavpr_core.place_map import Session
-from selavpr_ros.loop_closure.camera import CameraModel
 from selavpr_ros.loop_closure.candidate import Candidate, Verdict
 from selavpr_ros.loop_closure.drives import Waypoint
 from selavpr_ros.loop_closure.geometry import (

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from selavpr_ros.loop_closure.camera import CameraModel
+from selavpr_core.camera import CameraModel
+from selavpr_ros.loop_closure.camera import focal, rays
 
 PICTURE_SIDE = 512
 """Pixels of the longest side of the pictures that keyframes are verified by."""
@@ -138,18 +139,19 @@ def compare(
         TOLERANCE
         / PICTURE_SIDE
         * max(
-            max(match.size) / match_camera.focal(match.size),
-            max(query.size) / query_camera.focal(query.size),
+            max(match.size) / focal(match_camera, match.size),
+            max(query.size) / focal(query_camera, query.size),
         )
     )
-    rays = match_camera.rays(first, match.size), query_camera.rays(second, query.size)
+    seen = rays(match_camera, first, match.size)
+    then = rays(query_camera, second, query.size)
     essential, inliers = _robust(
-        cv2.findEssentialMat, *rays, np.eye(3), cv2.USAC_MAGSAC, CONFIDENCE, tolerance
+        cv2.findEssentialMat, seen, then, np.eye(3), cv2.USAC_MAGSAC, CONFIDENCE, tolerance
     )
     plain = _counted(model, match, query, pairs, inliers)
     if plain.inliers < MIN_POINTS or np.shape(essential) != (3, 3):
         return plain
-    return _with_motion(plain, essential, rays[0][inliers], rays[1][inliers])
+    return _with_motion(plain, essential, seen[inliers], then[inliers])
 
 
 def _robust(estimate: Any, first: Any, *arguments: Any) -> tuple[Any, NDArray[np.bool_]]:

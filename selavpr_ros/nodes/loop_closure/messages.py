@@ -12,7 +12,7 @@ from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import ColorRGBA, Header, String
 from visualization_msgs.msg import Marker, MarkerArray
 
-from selavpr_ros.loop_closure.camera import CameraModel, DistortionModel
+from selavpr_core.camera import CameraModel, DistortionModel
 from selavpr_ros.nodes.ros.messages import point, pose_message, time_of
 from selavpr_ros.planar_pose import PlanarPose
 

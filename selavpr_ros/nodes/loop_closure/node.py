@@ -22,10 +22,10 @@ from rclpy.task import Future as Waiting
 from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import Trigger
 
+from selavpr_core.camera import CameraModel
 from selavpr_core.errors import SelaVPRError
 from selavpr_ros.errors import ImageError
 from selavpr_ros.images import to_rgb
-from selavpr_ros.loop_closure.camera import CameraModel
 from selavpr_ros.nodes.camera.mailbox import Frame
 from selavpr_ros.nodes.camera.model import describer_facts
 from selavpr_ros.nodes.camera.node import CAMERA_QOS, ODOMETRY_QOS, CameraNode

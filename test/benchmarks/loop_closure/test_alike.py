@@ -5,6 +5,7 @@ import pytest
 
 from benchmarks.loop_closure import alike
 from examples.streets import World
+from selavpr_ros.loop_closure.camera import rays
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def test_the_camera_model_is_that_of_the_lens() -> None:
     lens = alike.lens()
     point = np.array([[3.0, -1.0, 0.5]])  # ahead is x
     column, row = lens.project(point)[0]
-    ray = camera.rays(np.array([[column, row]], np.float32), alike.SIZE)[0]
+    ray = rays(camera, np.array([[column, row]], np.float32), alike.SIZE)[0]
     np.testing.assert_allclose(ray, [1 / 3, -0.5 / 3], atol=1e-6)
 
 
