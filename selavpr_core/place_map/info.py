@@ -22,8 +22,8 @@ def map_info(path: Path | str, progress: Progress | None = None) -> dict[str, An
         for an empty map; datum: as Datum.to_json, or None; model: fingerprint, source, preset,
         pretrained, descriptor_dim, code_bytes; calibration: as Calibration, with `reached`, or
         None; bytes: size on disk; segments: for each name, source, created, places, length
-        (metres), start and end (ISO 8601, UTC), first_stamp and last_stamp (ns), bytes, and
-        thumbnails: "present", "left behind" or "none".
+        (metres), start and end (ISO 8601, UTC), first_stamp and last_stamp (ns), bytes,
+        thumbnails: "present", "left behind" or "none", and camera: as CameraModel, or None.
 
     `progress` is told the bytes that were verified, again and again.
 
@@ -90,6 +90,7 @@ def _segment_info(info: SegmentInfo, segment: Segment) -> dict[str, Any]:
         "last_stamp": info.last_stamp,
         "bytes": info.data.bytes + thumbnail_bytes,
         "thumbnails": thumbnails,
+        "camera": None if info.camera is None else dict(vars(info.camera)),
     }
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from selavpr_core.camera import CameraModel
 from selavpr_core.errors import GeodesyError, MapError
 from selavpr_core.geodesy import Datum
 from selavpr_core.place_map.calibration import Calibration
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 MANIFEST_NAME = "map.json"
 FORMAT = "selavpr place map"
 VERSION = 2
+"""What is written wherever it suffices, so that older programs can read it."""
+NEWEST_VERSION = 3
+"""What a segment's camera needs, and the last that can be read."""
 
 _T = TypeVar("_T")
 
@@ -99,6 +103,7 @@ class SegmentInfo:
         first_stamp, last_stamp: smallest and largest stamp, ns since the epoch.
         data: the file with codes, descriptors and poses.
         thumbnails: the file with the thumbnails, None if none were stored.
+        camera: the one that took the pictures of all places, in their full size; None if unknown.
     """
 
     name: str
@@ -109,6 +114,7 @@ class SegmentInfo:
     last_stamp: int
     data: StoredFile
     thumbnails: StoredFile | None
+    camera: CameraModel | None = None
 
     @property
     def bytes(self) -> int:
@@ -118,7 +124,7 @@ class SegmentInfo:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Everything in `map.json`. version: of the file that was read; VERSION is what is written."""
+    """Everything in `map.json`. version: of the file that was read, whatever is written."""
 
     model: ModelInfo
     datum: Datum | None
@@ -168,9 +174,9 @@ def read_manifest(folder: Path) -> Manifest:
     version = entries.get("version")
     if type(version) is not int or version < 1:
         raise MapError(f"{path} is damaged: version {version!r} is no version of the format")
-    if version > VERSION:
+    if version > NEWEST_VERSION:
         raise MapError(
-            f"{folder} has map format {version}, newer than this program's {VERSION}: "
+            f"{folder} has map format {version}, newer than this program's {NEWEST_VERSION}: "
             "update selavpr_ros"
         )
     try:
@@ -181,12 +187,14 @@ def read_manifest(folder: Path) -> Manifest:
 
 def write_manifest(folder: Path, manifest: Manifest, temporary: Path) -> None:
     """Replace the manifest atomically: written aside at `temporary`, forced to disk, renamed."""
+    cameras = any(segment.camera is not None for segment in manifest.segments)
+    version = NEWEST_VERSION if cameras else VERSION
     entries = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": version,
         "datum": None if manifest.datum is None else manifest.datum.to_json(),
         "model": dict(vars(manifest.model)),
-        "segments": [_segment_entries(segment) for segment in manifest.segments],
+        "segments": [_segment_entries(segment, cameras) for segment in manifest.segments],
         "calibration": None if manifest.calibration is None else dict(vars(manifest.calibration)),
     }
     temporary.write_text(json.dumps(entries, indent=1, ensure_ascii=False) + "\n", "utf-8")
@@ -205,11 +213,14 @@ def check_same_model(path: Path, old: ModelInfo, new: ModelInfo) -> None:
         raise MapError(f"{path} holds other descriptors or codes than the model gives")
 
 
-def _segment_entries(segment: SegmentInfo) -> dict[str, Any]:
+def _segment_entries(segment: SegmentInfo, cameras: bool) -> dict[str, Any]:
     entries = dict(vars(segment))
     entries["data"] = dict(vars(segment.data))
     if segment.thumbnails is not None:
         entries["thumbnails"] = dict(vars(segment.thumbnails))
+    camera = entries.pop("camera")
+    if cameras:
+        entries["camera"] = None if camera is None else dict(vars(camera))
     return entries
 
 
@@ -223,7 +234,8 @@ def _parse(entries: dict[str, Any]) -> Manifest:
     datum = _optional(entries, "datum", dict)
     model = _field(entries, "model", dict)
     _check_keys(model, set(ModelInfo.__dataclass_fields__), "model")
-    segments = [_parse_segment(entry) for entry in _field(entries, "segments", list)]
+    cameras = entries["version"] > 2
+    segments = [_parse_segment(entry, cameras) for entry in _field(entries, "segments", list)]
     names = [segment.name for segment in segments]
     if len(set(names)) != len(names):
         raise ValueError("two segments have the same name")
@@ -277,12 +289,14 @@ def _parse_calibration(entries: dict[str, Any]) -> Calibration:
     )
 
 
-def _parse_segment(entries: object) -> SegmentInfo:
+def _parse_segment(entries: object, cameras: bool) -> SegmentInfo:
     if not isinstance(entries, dict):
         raise ValueError("a segment is not an object")
     name = _field(entries, "name", str)
-    _check_keys(entries, set(SegmentInfo.__dataclass_fields__), f"segment {name!r}")
+    expected = set(SegmentInfo.__dataclass_fields__) - (set() if cameras else {"camera"})
+    _check_keys(entries, expected, f"segment {name!r}")
     thumbnails = _optional(entries, "thumbnails", dict)
+    camera = _optional(entries, "camera", dict) if cameras else None
     segment = SegmentInfo(
         name=name,
         source=_field(entries, "source", str),
@@ -292,6 +306,7 @@ def _parse_segment(entries: object) -> SegmentInfo:
         last_stamp=_field(entries, "last_stamp", int),
         data=_parse_stored(_field(entries, "data", dict)),
         thumbnails=None if thumbnails is None else _parse_stored(thumbnails),
+        camera=None if camera is None else _parse_camera(camera, f"the camera of segment {name!r}"),
     )
     stamps_fit = -(2**63) <= segment.first_stamp <= segment.last_stamp < 2**63
     if segment.count < 1 or not stamps_fit:
@@ -313,6 +328,25 @@ def _parse_stored(entries: dict[str, Any]) -> StoredFile:
     if stored.bytes < 0 or not re.fullmatch("[0-9a-f]{64}", stored.sha256):
         raise ValueError(f"{stored.file} has an impossible size or checksum")
     return stored
+
+
+def _parse_camera(entries: dict[str, Any], where: str) -> CameraModel:
+    _check_keys(entries, set(CameraModel.__dataclass_fields__), where)
+    distortion = _field(entries, "distortion", list)
+    numbers = {name: _number(entries, name, where) for name in ("fx", "fy", "cx", "cy")}
+    values = (_number({"distortion": value}, "distortion", where) for value in distortion)
+    width, height = _field(entries, "width", int), _field(entries, "height", int)
+    model = _field(entries, "model", str)
+    try:
+        return CameraModel(
+            width,
+            height,
+            **numbers,
+            distortion=tuple(values),
+            model=model,  # type: ignore[arg-type]  # refused unless it is one of them
+        )
+    except ValueError as error:
+        raise ValueError(f"{where} cannot be: {error}") from None
 
 
 def _check_keys(entries: Mapping[str, Any], expected: set[str], where: str) -> None:

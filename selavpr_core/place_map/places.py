@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from selavpr_core.camera import CameraModel
 from selavpr_core.errors import MapError
 from selavpr_core.place_map.manifest import ModelInfo
 from selavpr_core.place_map.segment import data_columns
@@ -36,6 +37,7 @@ class Place:
         heading_sigma: radians; NaN if unknown.
         position_sigma: metres, one horizontal sigma; NaN if unknown.
         thumbnail: a JPEG; None if there is none.
+        camera: what took the picture; None if unknown.
     """
 
     code: NDArray[np.uint8] | None
@@ -46,6 +48,7 @@ class Place:
     heading_sigma: float = math.nan
     position_sigma: float = math.nan
     thumbnail: bytes | None = None
+    camera: CameraModel | None = None
 
 
 def checked_columns(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from numpy.typing import ArrayLike
 
+from selavpr_core.camera import CameraModel
 from selavpr_core.place_map.manifest import ModelInfo
 from selavpr_core.place_map.places import checked_columns
 from selavpr_core.place_map.spool import PlaceSpool, SegmentContents
@@ -16,12 +18,17 @@ from selavpr_core.place_map.write_errors import write_errors_named
 class SegmentWriter:
     """Collects the places of one segment in files, so that memory does not grow with them.
 
-    Made by `MapWriter.segment`. `len()` is the number of places added so far; `name` is the
-    segment's final name.
+    Made by `MapWriter.segment`. `len()` is the number of places added so far.
+
+    Attributes:
+        name: the segment's final name.
+        camera: what took the pictures of all places; may be set until the segment is finished.
+            None if it is unknown.
     """
 
     def __init__(self, name: str, model: ModelInfo, work: Path) -> None:
         self.name = name
+        self.camera: CameraModel | None = None
         self._model = model
         self._map = work.parents[1]
         with write_errors_named(self._map):
@@ -81,4 +88,4 @@ class SegmentWriter:
 
     def contents(self) -> SegmentContents:
         """Return everything that was added, at least one place; can be read once."""
-        return self._spool.contents(0, len(self), last_use=True)
+        return replace(self._spool.contents(0, len(self), last_use=True), camera=self.camera)

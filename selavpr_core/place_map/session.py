@@ -5,14 +5,17 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from selavpr_core.camera import CameraModel
 from selavpr_core.errors import MapError
 from selavpr_core.geodesy import Datum
+from selavpr_core.place_map.camera_runs import CameraRuns
 from selavpr_core.place_map.frames import PlanarTransform
 from selavpr_core.place_map.manifest import ModelInfo, SegmentInfo
 from selavpr_core.place_map.places import Place, checked_columns
@@ -30,8 +33,8 @@ class Session:
 
     Everything lies in files that have no name, so that the system frees them with the process,
     however it ends: what is to outlive it must be saved. In memory are only positions, headings
-    and stamps, 36 bytes a place. Several threads may use a session; one may save it while another
-    appends.
+    and stamps, 36 bytes a place, and which cameras took turns. Several threads may use a session;
+    one may save it while another appends.
 
     Attributes:
         model: the model that describes the places.
@@ -57,6 +60,7 @@ class Session:
         self._positions = _Column("positions", model)
         self._headings = _Column("headings", model)
         self._stamps = _Column("stamps", model)
+        self._cameras = CameraRuns()
         self._closed = False
         self._lock = threading.Lock()  # of the files, so that none is closed while it is in use
         self._saving = threading.Lock()
@@ -103,6 +107,7 @@ class Session:
             number = len(self._spool)
             for column in (self._positions, self._headings, self._stamps):
                 column.put(number, columns)
+            self._cameras.put(number, place.camera)
             with write_errors_named(self._folder, _WHAT):
                 self._spool.append(columns, [place.thumbnail or b""])
         return number
@@ -157,6 +162,17 @@ class Session:
             self._check_open()
             return self._spool.thumbnail(place)
 
+    def camera(self, place: int) -> CameraModel | None:
+        """Return what took a place's picture; None if it is unknown.
+
+        Raises:
+            IndexError: there is no such place.
+        """
+        if not 0 <= place < len(self):
+            raise IndexError(f"place {place} of a session with {len(self)}")
+        with self._lock:
+            return self._cameras.of(place)
+
     def map_descriptors(self, chunk: int, random_access: bool) -> MappedChunk:
         """Map the descriptors of CHUNK_ROWS places, from number `chunk * CHUNK_ROWS` on.
 
@@ -180,6 +196,7 @@ class Session:
     ) -> SegmentInfo:
         """Write the places from number `first` on as one segment of a map and return its entry.
 
+        The segment names its camera where one and the same took the pictures of all of them.
         Crash-safe like everything that `MapWriter` writes. The map is created if it does not
         exist. It gets the places that were there when the save began; others may be appended
         meanwhile.
@@ -208,7 +225,9 @@ class Session:
             count = len(self)
             if not 0 <= first < count:
                 raise MapError(f"the session has {count} places and none from {first} on: drive on")
-            contents = self._spool.contents(first, count)
+            with self._lock:
+                camera = self._cameras.one_of(first, count)
+            contents = replace(self._spool.contents(first, count), camera=camera)
             if moved is not None:
                 for column in (self._positions, self._headings):
                     rows = column.first(count)[first:]

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from selavpr_core.camera import CameraModel
 from selavpr_core.place_map.manifest import ModelInfo
 from selavpr_core.place_map.segment import data_columns, thumbnail_columns
 from selavpr_core.place_map.tensor_file import (
@@ -40,6 +41,7 @@ class SegmentContents:
         first_stamp, last_stamp: smallest and largest stamp, ns since the epoch.
         data: the tensors of the data file; can be read once.
         thumbnails: those of the thumbnail file; None if no place has a thumbnail.
+        camera: the one that took all pictures; None if unknown.
     """
 
     count: int
@@ -47,6 +49,7 @@ class SegmentContents:
     last_stamp: int
     data: Contents
     thumbnails: Contents | None
+    camera: CameraModel | None = None
 
 
 @dataclass(frozen=True)

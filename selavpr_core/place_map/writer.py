@@ -218,6 +218,7 @@ class MapWriter:
             last_stamp=contents.last_stamp,
             data=data,
             thumbnails=thumbnails,
+            camera=contents.camera,
         )
         segments = list(self._manifest.segments)
         at = next((n for n, old in enumerate(segments) if old.name in replaces), len(segments))

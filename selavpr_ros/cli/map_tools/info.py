@@ -16,7 +16,7 @@ def add_parser(tools: Any) -> None:
         "info",
         help="what a map holds",
         description="Verify a map and print what it holds: places, segments and their sources,"
-        " datum, weights, size.",
+        " datum, weights, camera, size.",
         examples=[("selavpr map info campus --json", "for a script")],
     )
     parser.add_argument("map", metavar="MAP", help="folder of a map")
@@ -83,8 +83,20 @@ def _lines(info: dict[str, Any]) -> list[str]:
         lines.append(f"extent   x {west:.1f} to {east:.1f} m, y {south:.1f} to {north:.1f} m")
     if info["segments"]:
         lines += ["", *aligned(rows)]
-        lines += [f"{segment['name']}: from {segment['source']}" for segment in info["segments"]]
+        lines += [f"{segment['name']}: {_origin(segment)}" for segment in info["segments"]]
     return lines
+
+
+def _origin(segment: dict[str, Any]) -> str:
+    """Return where a segment came from, and by which camera, in words."""
+    camera = segment["camera"]
+    if camera is None:
+        return f"from {segment['source']}"
+    lens = camera["model"] if camera["distortion"] else "no distortion"
+    return (
+        f"from {segment['source']}; camera of {camera['width']} x {camera['height']} pixels,"
+        f" focal length {camera['fx']:.1f}, {camera['fy']:.1f}, {lens}"
+    )
 
 
 def _limits(info: dict[str, Any]) -> str:

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from selavpr_core.camera import CameraModel
 from selavpr_core.geodesy import Datum
 from selavpr_core.place_map import MapWriter, ModelInfo, Place
 
+CAMERA = CameraModel(640, 480, 500.5, 510.0, 319.5, 241.25, (-0.2, 0.05, 0.001, -0.002, 0.0))
 MODEL = ModelInfo("ab" * 32, "random:tiny", "tiny", False, descriptor_dim=16, code_bytes=8)
 LUND = Datum.at(55.71, 13.19, 50.0)
 
@@ -42,12 +44,14 @@ def write_map(
     segments: dict[str, dict[str, Any]],
     model: ModelInfo = MODEL,
     datum: Datum | None = LUND,
+    camera: CameraModel | None = None,
 ) -> Path:
     """Write (or extend) a map with these segments and return its path."""
     with MapWriter(path, model, datum) as writer:
         for name, contents in segments.items():
             with writer.segment(name, f"/bags/{name}.mcap") as segment:
                 segment.add(**contents)
+                segment.camera = camera
     return path
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from selavpr_core.errors import MapError
 from selavpr_core.place_map import Autosave, MapWriter, PlaceMap, Session, read_manifest
 from selavpr_core.place_map import autosave as autosave_module
 
-from .maps import LUND, MODEL, drive, places, tree, write_map
+from .maps import CAMERA, LUND, MODEL, drive, places, tree, write_map
 
 COUNT = 30
 
@@ -196,3 +197,16 @@ def test_a_map_can_be_opened_while_its_parts_are_replaced(session: Session, tmp_
             autosave.finish()
         counts = reading.result()
     assert counts == sorted(counts)
+
+
+def test_a_part_may_name_a_camera_that_the_whole_does_not(session: Session, tmp_path: Path) -> None:
+    """The first picture came before anything was known of the camera."""
+    autosave = Autosave(session, tmp_path / "m", "drive", "x")
+    for number, place in enumerate(drive(3)):
+        session.append(replace(place, camera=CAMERA if number else None))
+        autosave.save()
+    cameras = [segment.camera for segment in read_manifest(tmp_path / "m").segments]
+    assert cameras == [None, CAMERA, CAMERA]
+    assert autosave.save() is None  # nothing is taken for lost
+    autosave.finish()
+    assert [segment.camera for segment in read_manifest(tmp_path / "m").segments] == [None]

@@ -10,7 +10,7 @@ from selavpr_core.errors import MapError
 from selavpr_core.place_map import PlaceMap, map_info, read_manifest
 from selavpr_core.place_map.info import size_on_disk
 
-from .maps import LUND, MODEL, places, write_map
+from .maps import CAMERA, LUND, MODEL, places, write_map
 
 
 def straight(count: int, x: float) -> dict:
@@ -49,6 +49,14 @@ def test_thumbnails_left_behind_or_never_made(tmp_path: Path) -> None:
     assert [s["thumbnails"] for s in info["segments"]] == ["left behind", "none"]
     assert info["bytes"] == sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
     assert info["bytes"] < with_thumbnails
+
+
+def test_the_camera_of_a_segment(tmp_path: Path) -> None:
+    path = write_map(tmp_path / "m", {"a": places(4)}, camera=CAMERA)
+    info = json.loads(json.dumps(map_info(write_map(path, {"b": places(4)}))))
+    expected = {**vars(CAMERA), "distortion": list(CAMERA.distortion)}
+    assert [segment["camera"] for segment in info["segments"]] == [expected, None]
+    assert info["version"] == 3
 
 
 def test_an_empty_map_without_datum(tmp_path: Path) -> None:

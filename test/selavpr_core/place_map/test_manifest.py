@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from selavpr_core.camera import CameraModel
 from selavpr_core.errors import MapError
 from selavpr_core.place_map import Calibration, ModelInfo, read_manifest
 from selavpr_core.place_map.manifest import (
@@ -18,8 +20,9 @@ from selavpr_core.place_map.manifest import (
     write_manifest,
 )
 
-from .maps import LUND, MODEL
+from .maps import CAMERA, LUND, MODEL
 
+LENS = ("segments", 0, "camera")
 SHA = "0123456789abcdef" * 4
 SEGMENTS = (
     SegmentInfo("a", "/bags/ä.mcap", "2026-01-02T03:04:05+00:00", 3, 1, 9,
@@ -66,6 +69,27 @@ def test_version_1_is_read(tmp_path: Path) -> None:
     assert manifest == Manifest(MODEL, LUND, SEGMENTS, None, version=1)
     (tmp_path / "map.json").write_text(json.dumps({**entries, "version": 1, "calibration": None}))
     with pytest.raises(MapError, match="unknown entry 'calibration'"):
+        read_manifest(tmp_path)
+
+
+def test_a_camera_is_read_as_it_was_written(tmp_path: Path) -> None:
+    fisheye = CameraModel(800, 800, 300.0, 300.0, 399.5, 399.5, (0.1, 0.0, 0.0, 0.0), "equidistant")
+    for camera in (CAMERA, replace(CAMERA, distortion=()), fisheye):
+        manifest = Manifest(
+            MODEL, LUND, (replace(SEGMENTS[0], camera=camera), SEGMENTS[1]), None, 3
+        )
+        entries = write(tmp_path, manifest)
+        assert [segment["camera"] is None for segment in entries["segments"]] == [False, True]
+        assert read_manifest(tmp_path) == manifest
+
+
+def test_older_programs_can_read_a_map_that_names_no_camera(tmp_path: Path) -> None:
+    entries = write(tmp_path, Manifest(MODEL, LUND, SEGMENTS, version=3))
+    assert entries["version"] == 2
+    assert all("camera" not in segment for segment in entries["segments"])
+    entries["segments"][0]["camera"] = None
+    (tmp_path / "map.json").write_text(json.dumps(entries))
+    with pytest.raises(MapError, match="segment 'a' has an unknown entry 'camera'"):
         read_manifest(tmp_path)
 
 
@@ -127,8 +151,8 @@ def test_json_of_something_else(tmp_path: Path, text: str) -> None:
 
 def test_a_newer_version_says_so(tmp_path: Path) -> None:
     entries = write(tmp_path, Manifest(MODEL, None, ()))
-    (tmp_path / "map.json").write_text(json.dumps({**entries, "version": 3, "new": []}))
-    with pytest.raises(MapError, match="format 3, newer than this program's 2: update"):
+    (tmp_path / "map.json").write_text(json.dumps({**entries, "version": 4, "new": []}))
+    with pytest.raises(MapError, match="format 4, newer than this program's 3: update"):
         read_manifest(tmp_path)
 
 
@@ -205,10 +229,28 @@ def drop(*path: str | int) -> Callable[[dict[str, Any]], None]:
         (edit("calibration", "outside", to=-1), "impossible"),
         (edit("calibration", "candidates", to=0), "impossible"),
         (edit("calibration", "mode", to=None), "'mode'"),
+        (drop("segments", 1, "camera"), "'camera' is missing"),
+        (edit("segments", 1, "camera", to=[]), "'camera'"),
+        (edit(*LENS, "more", to=1), "the camera of segment 'a' has an unknown entry 'more'"),
+        (drop(*LENS, "fx"), "fx of the camera of segment 'a'"),
+        (drop(*LENS, "model"), "'model' is missing"),
+        (edit(*LENS, "fy", to="500"), "fy of the camera of segment 'a'"),
+        (edit(*LENS, "cx", to=float("nan")), "cx of the camera of segment 'a' is not finite"),
+        (edit(*LENS, "cy", to=10**400), "cy of the camera of segment 'a' is not finite"),
+        (edit(*LENS, "fx", to=0), "the camera of segment 'a' cannot be: .* focal length is zero"),
+        (edit(*LENS, "fy", to=1e9), r"segment 'a' cannot be: .* focal length of 1e\+09 pixels"),
+        (edit(*LENS, "width", to=640.0), "'width'"),
+        (edit(*LENS, "height", to=0), "a picture of 640 x 0 pixels"),
+        (edit(*LENS, "height", to=10**400), "a picture of 640 x 1000"),
+        (edit(*LENS, "distortion", to=0.1), "'distortion'"),
+        (edit(*LENS, "distortion", to=[0.1] * 3), "plumb_bob does not have 3 coefficients"),
+        (edit(*LENS, "distortion", 1, to=None), "distortion of the camera of segment 'a'"),
+        (edit(*LENS, "model", to="omni"), "unknown distortion model 'omni'"),
     ],
 )
 def test_every_damage_is_named(tmp_path: Path, change, problem: str) -> None:
-    entries = write(tmp_path, Manifest(MODEL, LUND, SEGMENTS, CALIBRATION))
+    segments = (replace(SEGMENTS[0], camera=CAMERA), SEGMENTS[1])
+    entries = write(tmp_path, Manifest(MODEL, LUND, segments, CALIBRATION))
     change(entries)
     (tmp_path / "map.json").write_text(json.dumps(entries))
     with pytest.raises(MapError, match=problem) as error:

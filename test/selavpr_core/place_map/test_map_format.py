@@ -7,9 +7,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
+from selavpr_core.camera import CameraModel, DistortionModel
 from selavpr_core.place_map import Calibration, ModelInfo, PlaceMap, SegmentInfo
-from selavpr_core.place_map.manifest import FORMAT, VERSION, StoredFile
+from selavpr_core.place_map.manifest import FORMAT, NEWEST_VERSION, StoredFile
 from selavpr_core.place_map.segment import data_columns, thumbnail_columns
 
 from .maps import LUND, MODEL, places, write_map
@@ -30,7 +32,7 @@ def tables(project: Path) -> list[dict[str, list[str]]]:
 
 
 def test_every_entry_and_tensor_is_described(project: Path, tmp_path: Path) -> None:
-    manifest, datum, model, segment, stored, calibration, data, thumbnails = tables(project)
+    manifest, datum, model, segment, stored, camera, calibration, data, thumbnails = tables(project)
     path = write_map(tmp_path / "m", {"a": places(1)})
     entries = json.loads((path / "map.json").read_text())
     assert list(manifest) == list(entries)
@@ -38,6 +40,10 @@ def test_every_entry_and_tensor_is_described(project: Path, tmp_path: Path) -> N
     assert list(model) == list(ModelInfo.__dataclass_fields__)
     assert list(segment) == list(SegmentInfo.__dataclass_fields__)
     assert list(stored) == list(StoredFile.__dataclass_fields__)
+    assert list(camera) == list(CameraModel.__dataclass_fields__)
+    assert [f"`{name}`" for name in get_args(DistortionModel)] == re.findall(
+        r"`\w+`", camera["model"][1]
+    )
     assert list(calibration) == list(Calibration.__dataclass_fields__)
     for table, columns in ((data, data_columns(MODEL, 7)), (thumbnails, thumbnail_columns(7, 5))):
         assert set(table) == set(columns)
@@ -49,7 +55,7 @@ def test_every_entry_and_tensor_is_described(project: Path, tmp_path: Path) -> N
 def test_the_constants_are_the_described_ones(project: Path) -> None:
     text = (project / "docs/map_format.md").read_text("utf-8")
     assert f'always `"{FORMAT}"`' in text
-    assert f"format version {VERSION}\n" in text
+    assert f"format version {NEWEST_VERSION}\n" in text
 
 
 def test_the_example_reads_a_map(project: Path, tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ import pytest
 from selavpr_core.errors import MapError
 from selavpr_core.geodesy import Datum
 from selavpr_core.place_map import MapWriter, ModelInfo, PlaceMap, merge_maps, new_map
+from selavpr_core.place_map.frames import PlanarTransform
 from selavpr_core.storage import durable
 
-from .maps import LUND, MODEL, places, tree, write_map
+from .maps import CAMERA, LUND, MODEL, places, tree, write_map
 
 # Across the border of zones 32 and 33, 12 degrees east: grid north turns by about 5 degrees.
 HELSINGOR = Datum.at(55.75, 11.97, 10.0)
@@ -110,6 +111,20 @@ def test_thumbnails_that_were_left_behind_stay_so(tmp_path: Path) -> None:
     merged = merge_maps([first], tmp_path / "merged")
     assert merged.thumbnail(3) is None
     assert merged.segments[0].thumbnails is not None
+
+
+@pytest.mark.parametrize("other", [LUND, HELSINGOR])
+def test_each_segment_keeps_its_camera(tmp_path: Path, other: Datum) -> None:
+    first = write_map(tmp_path / "a", {"a": places(3, 1)})
+    second = write_map(tmp_path / "b", {"b": places(4, 2)}, datum=other, camera=CAMERA)
+    assert [s.camera for s in merge_maps([first, second], tmp_path / "c").segments] == [
+        None,
+        CAMERA,
+    ]
+    alone = write_map(tmp_path / "odometry", {"o": places(4, 2)}, datum=None, camera=CAMERA)
+    move = PlanarTransform(1.0, 2.0, 3.0, 0.5)
+    aligned = merge_maps([first, alone], tmp_path / "d", [None, move])
+    assert [segment.camera for segment in aligned.segments] == [None, CAMERA]
 
 
 def test_maps_without_a_datum_merge_with_none(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from selavpr_core.errors import MapError
 from selavpr_core.place_map import Calibration, MapWriter, ModelInfo, PlaceMap
 from selavpr_core.place_map.pruning import PruningSettings, find_stand_ins, prune_map
-from test.selavpr_core.place_map.maps import LUND, MODEL, places, tree, write_map
+from test.selavpr_core.place_map.maps import CAMERA, LUND, MODEL, places, tree, write_map
 
 RULES = PruningSettings(distance=5.0, heading=math.radians(30), similarity=0.6)
 CODES = replace(MODEL, descriptor_dim=None, code_bytes=8)
@@ -175,6 +175,18 @@ def test_the_calibration_is_kept(tmp_path: Path) -> None:
     new = PlaceMap.load(tmp_path / "new")
     assert len(new) < found.places
     assert new.calibration == found
+
+
+def test_cameras_are_kept(tmp_path: Path) -> None:
+    """Of segments that are linked as of those that are written anew."""
+    lone = places(3, 9)
+    lone["positions"] += 1000
+    source = write_map(tmp_path / "old", {"a": street(30, 1), "lone": lone}, camera=CAMERA)
+    prune_map(source, tmp_path / "new", RULES)
+    segments = PlaceMap.load(tmp_path / "new").segments
+    assert [segment.camera for segment in segments] == [CAMERA, CAMERA]
+    assert segments[0].count < 30
+    assert segments[1].count == 3
 
 
 def test_thumbnails_that_were_left_behind_are_not_missed(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from selavpr_core.errors import MapError
 from selavpr_core.place_map import MapWriter, ModelInfo, Place, PlaceMap, Session, spool
 from selavpr_core.place_map.spool import CHUNK_ROWS
 
-from .maps import LUND, MODEL, drive, places, tree, write_map
+from .maps import CAMERA, LUND, MODEL, drive, places, tree, write_map
 
 LONG = CHUNK_ROWS + 100
 COLUMNS = ("codes", "descriptors", "positions", "headings", "heading_sigmas", "position_sigmas")
@@ -292,6 +292,37 @@ def test_without_thumbnails_there_is_no_file_of_them(session: Session, tmp_path:
     assert session.save(tmp_path / "m", "a", "x", first=4).thumbnails is None
     assert session.save(tmp_path / "m", "b", "x", first=3).thumbnails is not None
     assert session.thumbnail(5) is None
+
+
+def test_a_segment_names_the_camera_that_took_all_of_it(session: Session, tmp_path: Path) -> None:
+    first, second = CAMERA, replace(CAMERA, fx=400.0)
+    for place, camera in zip(drive(6), [None, first, first, second, second, second], strict=True):
+        session.append(replace(place, camera=camera))
+    assert [session.camera(place) for place in (0, 2, 3)] == [None, first, second]
+    with pytest.raises(IndexError, match="place 6 of a session with 6"):
+        session.camera(6)
+    for begin, camera in ((0, None), (1, None), (3, second), (5, second)):
+        info = session.save(tmp_path / f"from {begin}", "a", "x", first=begin)
+        assert info.camera == camera
+        assert PlaceMap.load(tmp_path / f"from {begin}").segments == (info,)
+
+
+def test_a_place_that_did_not_fit_on_the_disk_has_no_camera(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, another = (replace(place, camera=CAMERA) for place in drive(2))
+    session.append(one)
+    with monkeypatch.context() as full:
+        full.setattr(spool.os, "pwrite", _full)
+        with pytest.raises(MapError):
+            session.append(replace(another, camera=None))
+    assert session.save(tmp_path / "one", "a", "x").camera == CAMERA
+    session.append(another)
+    assert session.save(tmp_path / "both", "a", "x").camera == CAMERA
+
+
+def _full(*_: object) -> int:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_nothing_to_save_is_one_line(session: Session, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from selavpr_core.geodesy import Datum
 from selavpr_core.place_map import MapWriter, ModelInfo, PlaceMap, read_manifest, spool
 from selavpr_core.storage import durable
 
-from .maps import LUND, MODEL, places, tree, write_map
+from .maps import CAMERA, LUND, MODEL, places, tree, write_map
 
 OTHER = ModelInfo("cd" * 32, "base", "base", True, 16, 8)
 
@@ -115,6 +115,16 @@ def test_sessions_are_added_and_names_made_unique(tmp_path: Path) -> None:
     assert [(s.name, s.count) for s in loaded.segments] == [
         ("a_drive", 2), ("a_drive-2", 3), ("a_drive-3", 4),
     ]  # fmt: skip
+
+
+def test_a_segment_keeps_its_camera_when_others_are_added(tmp_path: Path) -> None:
+    path = write_map(tmp_path / "m", {"a": places(2)})
+    assert read_manifest(path).version == 2
+    write_map(path, {"b": places(3)}, camera=CAMERA)
+    write_map(path, {"c": places(1)})
+    manifest = read_manifest(path)
+    assert [segment.camera for segment in manifest.segments] == [None, CAMERA, None]
+    assert manifest.version == 3
 
 
 def test_a_source_need_not_be_valid_unicode(tmp_path: Path) -> None:

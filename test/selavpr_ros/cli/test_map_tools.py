@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from selavpr_core.place_map import PlaceMap
 from selavpr_core.place_map.frames import PlanarTransform
 from selavpr_ros.cli.main import main
-from test.selavpr_core.place_map.maps import places, write_map
+from test.selavpr_core.place_map.maps import CAMERA, places, write_map
 
 
 def winding(count: int) -> dict[str, Any]:
@@ -46,6 +47,19 @@ def test_info_as_json(street: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert said["places"] == 5
     assert said["segments"][0]["name"] == "drive"
     assert said["datum"]["zone"] == 33
+
+
+def test_info_of_cameras(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_map(tmp_path / "m", {"a": places(2)}, camera=CAMERA)
+    write_map(path, {"b": places(2)}, camera=replace(CAMERA, distortion=()))
+    write_map(path, {"c": places(2)})
+    assert run("info", path) == 0
+    camera = "camera of 640 x 480 pixels, focal length 500.5, 510.0"
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        f"a: from /bags/a.mcap; {camera}, plumb_bob",
+        f"b: from /bags/b.mcap; {camera}, no distortion",
+        "c: from /bags/c.mcap",
+    ]
 
 
 def test_info_of_a_damaged_map_is_one_line(

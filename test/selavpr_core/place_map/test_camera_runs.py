@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from selavpr_core.camera import CameraModel
+from selavpr_core.place_map.camera_runs import CameraRuns
+
+from .maps import CAMERA
+
+OTHER = replace(CAMERA, fx=400.0)
+DRIVE = [None, None, CAMERA, CAMERA, replace(CAMERA), OTHER, CAMERA, None]
+
+
+@pytest.fixture
+def runs() -> CameraRuns:
+    runs = CameraRuns()
+    for number, camera in enumerate(DRIVE):
+        runs.put(number, camera)
+    return runs
+
+
+def test_each_place_has_its_own(runs: CameraRuns) -> None:
+    assert [runs.of(number) for number in range(len(DRIVE))] == DRIVE
+
+
+def test_places_have_one_where_all_of_them_do(runs: CameraRuns) -> None:
+    for first in range(len(DRIVE)):
+        for stop in range(first + 1, len(DRIVE) + 1):
+            cameras = set(DRIVE[first:stop])
+            expected: CameraModel | None = cameras.pop() if len(cameras) == 1 else None
+            assert runs.one_of(first, stop) == expected, (first, stop)
+
+
+def test_a_place_that_is_put_again_has_the_last(runs: CameraRuns) -> None:
+    """As after a full disk, which the place before did not reach."""
+    count = len(DRIVE)
+    runs.put(count, CAMERA)
+    runs.put(count, OTHER)
+    assert runs.of(count) == OTHER
+    assert runs.one_of(count - 1, count) is None
+    runs.put(count, None)
+    assert runs.one_of(count - 1, count + 1) is None
+    assert runs.of(count - 2) == CAMERA
