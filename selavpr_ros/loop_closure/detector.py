@@ -151,7 +151,8 @@ class LoopDetector:
             stamp: ns, not older than the newest frame; where time jumped back it may be.
             pose: the robot in the odometry frame; None without odometry.
             picture: [H, W, 3] uint8 RGB.
-            camera: what took it, where that is known.
+            camera: what took it, where that is known. One whose picture has another shape is as
+                good as none: its rotations would be wrong.
 
         Raises:
             ValueError: a frame that is late by up to a second.
@@ -164,11 +165,13 @@ class LoopDetector:
         codes, descriptors = self._describe(picture)
         code = None if codes is None else codes[0]
         descriptor = None if descriptors is None else descriptors[0]
-        self._session.append(_place(code, descriptor, stamp, pose, picture))
+        if camera is not None and not camera.fits((picture.shape[1], picture.shape[0])):
+            camera = None
+        self._session.append(_place(code, descriptor, stamp, pose, picture, camera))
         new = not len(self._log) or self._log.stretch(len(self._log) - 1) != stretch
         query = self._log.append(stretch, stamp, pose)
         self._gate.keep(stamp, pose)
-        self._geometry.begin(picture, camera)
+        self._geometry.begin(picture)
 
         released = self._window.released(query)
         self._index.release(released)
@@ -257,11 +260,12 @@ def _place(
     stamp: int,
     pose: PlanarPose | None,
     picture: NDArray[np.uint8],
+    camera: CameraModel | None,
 ) -> Place:
     """Return a keyframe for the session; without odometry it lies in the origin, sigma unknown."""
     jpeg = thumbnail(picture, PICTURE_SIDE)
     if pose is None:
-        return Place(code, descriptor, (0.0, 0.0, 0.0), stamp, thumbnail=jpeg)
+        return Place(code, descriptor, (0.0, 0.0, 0.0), stamp, thumbnail=jpeg, camera=camera)
     return Place(
         code,
         descriptor,
@@ -271,6 +275,7 @@ def _place(
         ASSUMED_YAW_SIGMA,
         ASSUMED_POSE_SIGMA,
         jpeg,
+        camera,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from functools import lru_cache
 
 import numpy as np
@@ -34,25 +33,17 @@ class GeometricVerification:
     def __init__(
         self, settings: LoopClosureSettings, session: Session, known_map: KnownMap | None
     ) -> None:
-        """session and known_map keep the pictures."""
+        """session and known_map keep the pictures, and know what took them."""
         self._settings = settings
         self._session = session
         self._map = known_map
-        self._cameras: dict[CameraModel | None, int] = {}  # the different ones, numbered
-        self._camera_of = array("i")
         self._stored = lru_cache(_KEPT)(self._load)
         self._picture: NDArray[np.uint8] = np.empty((0, 0, 3), np.uint8)
         self._features: Features | None = None
         self._compared: dict[tuple[bool, int], Geometry | None] = {}
 
-    def begin(self, picture: NDArray[np.uint8], camera: CameraModel | None) -> None:
-        """Take the picture [H, W, 3] uint8 RGB of the session's next keyframe.
-
-        A camera whose picture has another shape is as good as none: its rotations would be wrong.
-        """
-        if camera is not None and not camera.fits((picture.shape[1], picture.shape[0])):
-            camera = None
-        self._camera_of.append(self._cameras.setdefault(camera, len(self._cameras)))
+    def begin(self, picture: NDArray[np.uint8]) -> None:
+        """Take the picture [H, W, 3] uint8 RGB of the session's newest keyframe."""
         self._picture = picture
         self._features = None
         self._compared.clear()
@@ -95,17 +86,22 @@ class GeometricVerification:
             return None
         if self._features is None:
             self._features = extract(self._picture)
-        # Nobody wrote down which camera a map was made with.
-        known = match.drive.segment is None
         return compare(
             stored,
             self._features,
-            self._camera(match.number) if known else None,
-            self._camera(query.number),
+            self._camera(match, stored.size),
+            self._camera(query, self._features.size),
         )
 
-    def _camera(self, number: int) -> CameraModel | None:
-        return list(self._cameras)[self._camera_of[number]]
+    def _camera(self, waypoint: Waypoint, size: tuple[int, int]) -> CameraModel | None:
+        """Return what took a stored picture of this (width, height); None if it is unknown."""
+        of_map, number = _key(waypoint)
+        if not of_map:
+            return self._session.camera(number)
+        assert self._map is not None
+        camera = self._map.camera(number)
+        # A map may come from elsewhere: of another shape its rotations would be wrong.
+        return camera if camera is not None and camera.fits(size) else None
 
     def _load(self, of_map: bool, number: int) -> Features | None:
         if of_map:

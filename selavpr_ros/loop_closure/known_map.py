@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from selavpr_core.camera import CameraModel
 from selavpr_core.retrieval import Localizer
 from selavpr_ros.loop_closure.candidate import Candidate
 from selavpr_ros.loop_closure.drives import Drive, Waypoint
@@ -45,3 +46,7 @@ class KnownMap:
     def picture(self, place: int) -> bytes | None:
         """Return a place's thumbnail as JPEG; None if it has none or they were left behind."""
         return self._map.thumbnail(place)
+
+    def camera(self, place: int) -> CameraModel | None:
+        """Return what took a place's picture; None where the map does not say."""
+        return self._map.segment_of(place).camera

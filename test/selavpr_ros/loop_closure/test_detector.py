@@ -23,6 +23,7 @@ from selavpr_ros.loop_closure import (
 from selavpr_ros.planar_pose import PlanarPose
 from test.selavpr_ros.loop_closure.circuit import MODEL, PLACES, SECOND, Describer, picture, pose
 
+CAMERA = CameraModel(64, 48, 60.0, 60.0, 31.5, 23.5)
 PLAIN = LoopClosureSettings(
     exclusion_seconds=5.0,
     exclusion_metres=5.0,
@@ -185,11 +186,10 @@ def test_a_place_that_only_one_keyframe_finds_is_refused(session: Session) -> No
 def test_geometry_tells_pictures_apart_that_are_described_alike(session: Session) -> None:
     settings = changed(geometry=True, min_inliers=15, min_coverage=0.1)
     detector = LoopDetector(Describer({30: 3}), session, settings)
-    camera = CameraModel(64, 48, 60.0, 60.0, 31.5, 23.5)
     frames = []
     for step in range(PLACES + 3):
         shown = picture(step % PLACES)
-        frames.append(detector.add_keyframe(step * SECOND, pose(step), shown, camera))
+        frames.append(detector.add_keyframe(step * SECOND, pose(step), shown, CAMERA))
     assert frames[30].closure is None
     assert [r.reason for r in frames[30].rejections] == ["geometry"]
     for keyframe in frames[PLACES:]:
@@ -292,12 +292,16 @@ def test_a_frame_that_was_overtaken_is_let_go(session: Session) -> None:
 
 @pytest.fixture
 def known_map(tmp_path: Path) -> Localizer:
-    """A map of places 10 to 29, driven earlier in another odometry frame, in two segments."""
+    """A map of places 10 to 29, driven earlier in another odometry frame, in two segments.
+
+    Of the second one it is known which camera took the pictures.
+    """
     path = tmp_path / "map"
     with Session(MODEL, tmp_path / "first") as first:
         detector = LoopDetector(Describer(), first, PLAIN)
-        for begin in (10, 20):
-            drive(detector, range(begin, begin + 10))
+        for begin, camera in ((10, None), (20, CAMERA)):
+            for step in range(begin, begin + 10):
+                detector.add_keyframe(step * SECOND, pose(step), picture(step), camera)
             moved = (1000.0, 0.0, 0.0, math.pi / 2)
             first.save(path, f"lap {begin}", "drive", first=begin - 10, transform=moved)
     return Localizer(PlaceMap.load(path))
@@ -327,13 +331,30 @@ def test_two_sessions_match_into_each_other(session: Session, known_map: Localiz
 def test_pictures_of_the_map_are_verified_too(session: Session, known_map: Localizer) -> None:
     settings = changed(geometry=True, min_inliers=15)
     detector = LoopDetector(Describer({35: 15}), session, settings, known_map)
-    camera = CameraModel(64, 48, 60.0, 60.0, 31.5, 23.5)
-    right = detector.add_keyframe(0, None, picture(15), camera)
-    assert right.closure is not None
-    assert right.closure.verification["geometry"]["model"] == "fundamental"  # the map's is unknown
-    wrong = detector.add_keyframe(SECOND, None, picture(35), camera)
+    for number, place in enumerate((15, 25)):
+        right = detector.add_keyframe(number * SECOND, None, picture(place), CAMERA)
+        assert right.closure is not None
+        assert right.closure.match.number == place - 10
+        evidence = right.closure.verification["geometry"]
+        known = place == 25  # which camera the map was made with
+        assert evidence["model"] == ("essential" if known else "fundamental")
+        assert (evidence["rotation"] is not None) == known
+    wrong = detector.add_keyframe(2 * SECOND, None, picture(35), CAMERA)
     assert wrong.closure is None
     assert wrong.rejections[0].reason == "geometry"
+
+
+def test_a_camera_of_another_shape_is_as_good_as_none(session: Session, tmp_path: Path) -> None:
+    settings = changed(geometry=True, min_inliers=15)
+    detector = LoopDetector(Describer(), session, settings)
+    other = CameraModel(64, 36, 60.0, 60.0, 31.5, 17.5)
+    for step in range(PLACES + 1):
+        camera = CAMERA if step < PLACES else other
+        keyframe = detector.add_keyframe(step * SECOND, pose(step), picture(step % PLACES), camera)
+    assert keyframe.closure is not None
+    assert keyframe.closure.verification["geometry"]["model"] == "fundamental"
+    assert session.save(tmp_path / "whole", "drive", "x").camera is None
+    assert session.save(tmp_path / "rest", "drive", "x", first=PLACES).camera is None
 
 
 def test_a_map_whose_pictures_were_left_behind_proves_nothing(

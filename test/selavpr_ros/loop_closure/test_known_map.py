@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from selavpr_core.camera import CameraModel
 from selavpr_core.place_map import Place, PlaceMap, Session
 from selavpr_core.retrieval import Localizer
 from selavpr_ros.loop_closure.drives import Drive
 from selavpr_ros.loop_closure.known_map import KnownMap
 from test.selavpr_ros.loop_closure.circuit import MODEL, SECOND, Describer, picture, vector
 
+CAMERA = CameraModel(64, 48, 60.0, 60.0, 31.5, 23.5)
 FIRST, SECOND_LAP = range(4), range(4, 7)
 
 
@@ -39,7 +42,7 @@ def path(tmp_path: Path) -> Path:
             session.append(place(number))
         session.save(tmp_path / "map", "one", "drive")
         for number in SECOND_LAP:
-            session.append(place(number))
+            session.append(replace(place(number), camera=CAMERA))
         carried = (100.0, 0.0, 0.0, 0.0)
         session.save(tmp_path / "map", "two", "drive", first=len(FIRST), transform=carried)
     return tmp_path / "map"
@@ -89,3 +92,7 @@ def test_pictures_are_those_of_the_map(known: KnownMap, path: Path) -> None:
     assert not known.picture(6)
     shutil.rmtree(path / "thumbnails")  # a map may be copied without them
     assert KnownMap(Localizer(PlaceMap.load(path))).picture(4) is None
+
+
+def test_cameras_are_those_of_the_segments(known: KnownMap) -> None:
+    assert [known.camera(number) for number in range(7)] == [None] * 4 + [CAMERA] * 3

@@ -403,11 +403,18 @@ def test_odometry_that_cannot_be_used_is_named(node: RemoteNode, probe: Probe) -
     drive(node, range(3, 4))
 
 
-def test_the_camera_of_camera_info_verifies(node: RemoteNode, probe: Probe) -> None:
-    """Pictures with corners: with a calibrated camera the geometry is an essential matrix."""
+def test_the_camera_of_camera_info_verifies(
+    node: RemoteNode, probe: Probe, tmp_path: Folder
+) -> None:
+    """Pictures with corners: with a calibrated camera the geometry is an essential matrix.
+
+    It goes with the session into its map, and is known to the next one.
+    """
+    from selavpr_core.place_map import PlaceMap
     from test.selavpr_ros.loop_closure.circuit import picture
 
-    activate(node, geometry=True, min_inliers=15)
+    saved = tmp_path / "saved"
+    activate(node, geometry=True, min_inliers=15, save_to=str(saved))
     info = CameraInfo(width=64, height=48, distortion_model="plumb_bob", d=[0.0] * 5)
     info.k = [60.0, 0.0, 31.5, 0.0, 60.0, 23.5, 0.0, 0.0, 1.0]
     counted_info = {"camera": "known"}
@@ -422,6 +429,21 @@ def test_the_camera_of_camera_info_verifies(node: RemoteNode, probe: Probe) -> N
     geometry = reports(node)[0]["verification"]["geometry"]
     assert geometry["model"] == "essential"
     assert geometry["rotation"][3] == pytest.approx(1.0, abs=1e-2)
+    assert node.trigger("save_map")[0]
+    (segment,) = PlaceMap.load(saved).segments
+    assert segment.camera is not None
+    assert (segment.camera.width, segment.camera.fx, segment.camera.cy) == (64, 60.0, 23.5)
+    node.unconfigure()
+
+    activate(node, save_to="", map=str(saved))
+    probe.clear()
+    for step in range(5):
+        see(node, picture(step), 5000 + step, where(step))
+    probe.wait_for(node.topic("closure_info"))
+    told = reports(node)[0]
+    assert told["match"]["segment"] == segment.name
+    assert told["verification"]["geometry"]["model"] == "essential"
+    assert told["verification"]["geometry"]["rotation"][3] == pytest.approx(1.0, abs=1e-2)
     probe.unpublish("/camera_info")
 
 

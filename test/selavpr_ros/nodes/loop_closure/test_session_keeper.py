@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from selavpr_core.camera import CameraModel
 from selavpr_core.errors import MapError
 from selavpr_core.place_map import PlaceMap, Session, read_manifest
 from selavpr_core.place_map.manifest import MANIFEST_NAME
@@ -23,6 +24,7 @@ PLAIN = LoopClosureSettings(
     consistency=False,
     geometry=False,
 )
+CAMERA = CameraModel(64, 48, 60.0, 60.0, 31.5, 23.5)
 MOVED = (1000.0, 500.0, 2.0, 1.0)  # of the map's frame
 
 
@@ -37,11 +39,17 @@ class Driver:
         self.keeper = SessionKeeper(self.session, place_map, extend, save_to, "a test", 2.0, 1.0)
         self.tied_at: list[int] = []
 
-    def drive(self, steps: range, first: int = 0, odometry: bool = True) -> None:
+    def drive(
+        self,
+        steps: range,
+        first: int = 0,
+        odometry: bool = True,
+        camera: CameraModel | None = None,
+    ) -> None:
         for step in steps:
             where = pose(step) if odometry else None
             keyframe = self.detector.add_keyframe(
-                first + step * SECOND, where, picture(step % PLACES)
+                first + step * SECOND, where, picture(step % PLACES), camera
             )
             if self.keeper.note(keyframe):
                 self.tied_at.append(step)
@@ -74,6 +82,10 @@ def joining(tmp_path: Path, known: Path) -> Iterator[Driver]:
 def segments(path: Path) -> list[tuple[str, int]]:
     PlaceMap.load(path)  # whole, by its checksums
     return [(segment.name, segment.count) for segment in read_manifest(path).segments]
+
+
+def cameras(path: Path) -> list[CameraModel | None]:
+    return [segment.camera for segment in PlaceMap.load(path).segments]
 
 
 def test_a_session_is_saved_as_a_map_of_its_own(alone: Driver, tmp_path: Path) -> None:
@@ -153,6 +165,31 @@ def test_after_a_jump_back_a_run_has_a_map_of_its_own(alone: Driver, tmp_path: P
     assert [count for _, count in segments(tmp_path / "own-2")] == [3]
     assert segments(tmp_path / "own") == [("session_19700101_000000", 7)]
     assert alone.keeper.saved == 10
+
+
+def test_a_run_names_the_camera_of_all_its_keyframes(alone: Driver, tmp_path: Path) -> None:
+    alone.drive(range(2), camera=CAMERA)
+    alone.keeper.autosave()
+    alone.drive(range(2, 4), camera=CAMERA)
+    alone.keeper.begin_run()
+    assert cameras(tmp_path / "own") == [CAMERA]
+    alone.drive(range(2), first=-100 * SECOND)
+    alone.keeper.autosave()
+    alone.drive(range(2, 4), first=-100 * SECOND, camera=CAMERA)
+    alone.keeper.autosave()
+    assert cameras(tmp_path / "own-2") == [None, CAMERA]
+    alone.keeper.save()  # as one segment
+    assert cameras(tmp_path / "own-2") == [None]
+
+
+def test_a_map_that_is_extended_keeps_each_camera(joining: Driver, known: Path) -> None:
+    assert cameras(known) == [None]
+    joining.drive(range(30, 58), camera=CAMERA)
+    assert joining.tied_at
+    joining.keeper.autosave()
+    assert cameras(known) == [None, CAMERA]
+    joining.keeper.save()
+    assert cameras(known) == [None, CAMERA]
 
 
 def test_keyframes_without_odometry_do_not_join(joining: Driver, known: Path) -> None:
