@@ -32,6 +32,7 @@ NAV_SAT_FIX = "sensor_msgs/msg/NavSatFix"
 IMU = "sensor_msgs/msg/Imu"
 ODOMETRY = "nav_msgs/msg/Odometry"
 POSE_STAMPED = "geometry_msgs/msg/PoseStamped"
+CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 
 ROS2 = get_typestore(Stores.ROS2_JAZZY)
 ROS1 = get_typestore(Stores.ROS1_NOETIC)
@@ -100,6 +101,38 @@ class Messages:
             format=format_,
             data=data.reshape(-1),
         )
+
+    def camera_info(
+        self,
+        stamp: int,
+        width: int,
+        height: int,
+        k: Sequence[float],
+        d: Sequence[float] = (),
+        p: Sequence[float] = (0.0,) * 12,
+        distortion_model: str = "plumb_bob",
+        roi: tuple[int, int, int, int] = (0, 0, 0, 0),
+    ) -> Any:
+        """CameraInfo with the matrices K [9] and P [12], row by row; roi: left, top, w and h."""
+        matrices = {"d": d, "k": k, "r": np.eye(3).ravel(), "p": p}
+        left, top, part_width, part_height = roi
+        return self.make(
+            CAMERA_INFO,
+            header=self.header(stamp, "camera"),
+            height=height,
+            width=width,
+            distortion_model=distortion_model,
+            binning_x=0,
+            binning_y=0,
+            roi=self.make(
+                "sensor_msgs/msg/RegionOfInterest",
+                x_offset=left, y_offset=top, height=part_height, width=part_width, do_rectify=False,
+            ),
+            **{
+                name.upper() if self.ros1 else name: np.array(values, np.float64)
+                for name, values in matrices.items()
+            },
+        )  # fmt: skip
 
     def fix(
         self,

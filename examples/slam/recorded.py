@@ -12,6 +12,7 @@ from examples.slam.errors import SlamError
 from examples.slam.frames import Footage, Frame
 from examples.slam.track import Track
 from selavpr_ros.bags import BagReader, choose_topic, stamp_of
+from selavpr_ros.camera_info import camera_info_topic, camera_model, is_rectified
 from selavpr_ros.errors import ImageError
 from selavpr_ros.images import to_rgb
 from selavpr_ros.loop_closure import CameraModel
@@ -45,11 +46,11 @@ class Recording:
             assert poses is not None  # a topic that is required is found, or an error is raised
             assert images is not None
             log, camera = PoseLog(), None
-            for topic, bag_stamp, message in reader.messages({poses, _info_topic(images)}):
+            for topic, bag_stamp, message in reader.messages({poses, camera_info_topic(images)}):
                 if topic == poses:
                     log.add(stamp_of(message, bag_stamp), message)
                 elif camera is None:
-                    camera = _camera_model(message)
+                    camera = _camera_model(message, images)
             count = reader.topics[images].count
         found = log.result()
         columns = np.column_stack([found.positions[:, :2], found.yaws])
@@ -72,17 +73,8 @@ class Recording:
                     self.skipped += 1
 
 
-def _info_topic(images: str) -> str:
-    """Return where the camera_info of an image topic is by convention: beside it."""
-    return images.removesuffix("/compressed").rpartition("/")[0] + "/camera_info"
-
-
-def _camera_model(message: Any) -> CameraModel | None:
-    matrix = [float(value) for value in message.k]
+def _camera_model(message: Any, images: str) -> CameraModel | None:
     try:
-        return CameraModel(
-            int(message.width), int(message.height), matrix[0], matrix[4], matrix[2], matrix[5],
-            tuple(float(value) for value in message.d), message.distortion_model or "plumb_bob",
-        )  # fmt: skip
+        return camera_model(message, is_rectified(images))
     except ValueError:  # not calibrated: as good as unknown
         return None

@@ -28,6 +28,7 @@ from selavpr_core.place_map.manifest import Manifest, read_manifest
 from selavpr_ros.bags import BagReader, choose_topic, stamp_of
 from selavpr_ros.errors import BagError, ImageError
 from selavpr_ros.images import to_rgb
+from selavpr_ros.mapping.camera import CameraLog
 from selavpr_ros.mapping.geotag import (
     Geotagger,
     Pose,
@@ -197,13 +198,18 @@ class _Build:
             if any(segment.source == summary.bag for segment in writer.segments):
                 summary.warn("the map has a segment of this bag already: its places come twice")
             with writer.segment(Path(summary.name).stem, source=summary.bag) as segment:
+                cameras = CameraLog(reader.topics, topic)
                 with self._bar(f"{summary.name}: images", reader.topics[topic].count) as bar:
-                    self._second_pass(reader, topic, tagger, segment, summary, bar)
+                    self._second_pass(reader, topic, cameras, tagger, segment, summary, bar)
                 for warning in reader.warnings:
                     summary.warn(warning)
                 if not summary.kept:
                     raise BagError(f"{bag}: {_nothing_kept(summary, topic, tagger)}")
                 summary.segment = segment.name
+                segment.camera, problems = cameras.result()
+                summary.camera = segment.camera
+                for problem in problems:
+                    summary.warn(problem)
 
     def _open(self, datum: Datum | None) -> MapWriter:
         self.datum = datum
@@ -279,6 +285,7 @@ class _Build:
         self,
         reader: BagReader,
         topic: str,
+        cameras: CameraLog,
         tagger: Geotagger,
         segment: SegmentWriter,
         summary: BagSummary,
@@ -286,7 +293,7 @@ class _Build:
     ) -> None:
         """Describe the keyframes and add them to the segment, a batch at a time."""
         waiting: deque[_Keyframe] = deque()
-        images = self._keyframes(reader, topic, tagger, summary, waiting, bar)
+        images = self._keyframes(reader, topic, cameras, tagger, summary, waiting, bar)
         for description in self._describer.stream(images):
             described = (
                 description.codes if description.codes is not None else description.descriptors
@@ -311,6 +318,7 @@ class _Build:
         self,
         reader: BagReader,
         topic: str,
+        cameras: CameraLog,
         tagger: Geotagger,
         summary: BagSummary,
         waiting: deque[_Keyframe],
@@ -322,7 +330,11 @@ class _Build:
         """
         settings = self._settings
         selector = KeyframeSelector(settings.keyframe_distance, settings.keyframe_heading)
-        for _, bag_stamp, message in reader.messages({topic}):
+        topics = {topic} if cameras.topic is None else {topic, cameras.topic}
+        for name, bag_stamp, message in reader.messages(topics):
+            if name != topic:
+                cameras.add(message)
+                continue
             stamp = stamp_of(message, bag_stamp)
             summary.saw(stamp)
             bar.update()
@@ -338,6 +350,7 @@ class _Build:
                     summary.could_not_decode(stamp, str(error))
                     continue
                 selector.keep(pose.position, pose.heading)
+                cameras.saw(image.shape[1], image.shape[0])
                 small = thumbnail(image) if settings.thumbnails else b""
                 waiting.append(_Keyframe(stamp, pose, small))
                 yield image

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from selavpr_core.camera import CameraModel
 from selavpr_core.geodesy import Datum
 from selavpr_core.place_map import ModelInfo
 from selavpr_ros.mapping.track import NANOSECONDS, Drop
@@ -30,6 +31,7 @@ class BagSummary:
         corrupt: frames that could not be decoded, of those that were wanted.
         corrupt_stamps: ns, the first few of them.
         headings: places by where their heading comes from: pose, imu, track, unknown.
+        camera: what took all of the places' images; None if it is not known.
         track_length: metres travelled while recording.
         first_stamp, last_stamp: ns, of the frames; None without any.
         warnings: what the reader could not read, and what else to know.
@@ -48,6 +50,7 @@ class BagSummary:
     headings: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(("pose", "imu", "track", "unknown"), 0)
     )
+    camera: CameraModel | None = None
     track_length: float = 0.0
     first_stamp: int | None = None
     last_stamp: int | None = None
@@ -180,6 +183,8 @@ class MapSummary:
             if bag.kept:
                 sources = [f"{n} {source}" for source, n in bag.headings.items() if n]
                 lines.append(f"{bag.name}: headings of the places: {', '.join(sources)}")
+            if bag.camera is not None:
+                lines.append(f"{bag.name}: {camera_in_words(bag.camera)}")
             if bag.error is not None:
                 lines.append(f"FAILED   {bag.error}")
         trained = "" if self.model.pretrained else ", UNTRAINED"
@@ -249,4 +254,13 @@ def place_of(datum: Datum) -> str:
     return (
         f"{datum.latitude:.7f}, {datum.longitude:.7f}, {datum.altitude:.1f} m,"
         f" UTM zone {datum.zone}{'N' if datum.northern else 'S'}"
+    )
+
+
+def camera_in_words(camera: CameraModel) -> str:
+    """Return a camera as text."""
+    lens = camera.model if camera.distortion else "no distortion"
+    return (
+        f"camera of {camera.width} x {camera.height} pixels,"
+        f" focal length {camera.fx:.1f}, {camera.fy:.1f}, {lens}"
     )

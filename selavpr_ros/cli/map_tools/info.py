@@ -89,14 +89,13 @@ def _lines(info: dict[str, Any]) -> list[str]:
 
 def _origin(segment: dict[str, Any]) -> str:
     """Return where a segment came from, and by which camera, in words."""
-    camera = segment["camera"]
-    if camera is None:
-        return f"from {segment['source']}"
-    lens = camera["model"] if camera["distortion"] else "no distortion"
-    return (
-        f"from {segment['source']}; camera of {camera['width']} x {camera['height']} pixels,"
-        f" focal length {camera['fx']:.1f}, {camera['fy']:.1f}, {lens}"
-    )
+    from selavpr_core.camera import CameraModel
+    from selavpr_ros.mapping.summary import camera_in_words
+
+    origin = f"from {segment['source']}"
+    if segment["camera"] is None:
+        return origin
+    return f"{origin}; {camera_in_words(CameraModel(**segment['camera']))}"
 
 
 def _limits(info: dict[str, Any]) -> str:

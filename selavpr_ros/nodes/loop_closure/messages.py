@@ -4,64 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from geometry_msgs.msg import Point, PoseStamped
 from nav_msgs.msg import Path
-from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import ColorRGBA, Header, String
 from visualization_msgs.msg import Marker, MarkerArray
 
-from selavpr_core.camera import CameraModel, DistortionModel
 from selavpr_ros.nodes.ros.messages import point, pose_message, time_of
 from selavpr_ros.planar_pose import PlanarPose
 
 if TYPE_CHECKING:  # the package imports torch
     from selavpr_ros.loop_closure import Closure, Waypoint
 
-# What drivers call the models that CameraModel knows by one name.
-_MODELS = {"fisheye": "equidistant", "": "plumb_bob"}
-
 # Told apart with any colour vision (Okabe and Ito).
 _BLUE = ColorRGBA(r=0.0, g=0.45, b=0.70, a=1.0)
 _ORANGE = ColorRGBA(r=0.90, g=0.62, b=0.0, a=1.0)
 _GREY = ColorRGBA(r=0.59, g=0.60, b=0.62, a=1.0)
-
-
-def camera_model(info: CameraInfo, rectified: bool) -> CameraModel:
-    """The camera of a CameraInfo; of a rectified image it is the matrix P.
-
-    Where the image is a part of what the camera sees (`roi`), the camera is that of the part; how
-    many of the sensor's pixels make one of the image (`binning`) its size tells.
-    Raises ValueError for one that is not calibrated or that nobody here can compute with.
-    """
-    left, top, width, height = _window(info)
-    if rectified:
-        fx, cx, fy, cy = (float(info.p[i]) for i in (0, 2, 5, 6))
-        return CameraModel(width, height, fx, fy, cx - left, cy - top)
-    model = _MODELS.get(info.distortion_model, info.distortion_model)
-    if model not in get_args(DistortionModel):
-        raise ValueError(f"unknown distortion model {model!r}")
-    fx, cx, fy, cy = (float(info.k[i]) for i in (0, 2, 4, 5))
-    coefficients = tuple(float(value) for value in info.d)
-    return CameraModel(
-        width,
-        height,
-        fx,
-        fy,
-        cx - left,
-        cy - top,
-        coefficients if any(coefficients) else (),
-        model,
-    )
-
-
-def _window(info: CameraInfo) -> tuple[int, int, int, int]:
-    """Left, top, width and height of what the image shows, in pixels of the calibration."""
-    part = info.roi
-    if not part.width or not part.height:  # by definition the whole
-        return 0, 0, info.width, info.height
-    return part.x_offset, part.y_offset, part.width, part.height
 
 
 def keyframe_pose(waypoint: Waypoint, frame: str) -> PoseStamped:

@@ -24,6 +24,7 @@ from std_srvs.srv import Trigger
 
 from selavpr_core.camera import CameraModel
 from selavpr_core.errors import SelaVPRError
+from selavpr_ros.camera_info import camera_model
 from selavpr_ros.errors import ImageError
 from selavpr_ros.images import to_rgb
 from selavpr_ros.nodes.camera.mailbox import Frame
@@ -31,7 +32,6 @@ from selavpr_ros.nodes.camera.model import describer_facts
 from selavpr_ros.nodes.camera.node import CAMERA_QOS, ODOMETRY_QOS, CameraNode
 from selavpr_ros.nodes.camera.odometry_input import OdometryInput
 from selavpr_ros.nodes.camera.timing import describe_seconds
-from selavpr_ros.nodes.loop_closure.messages import camera_model
 from selavpr_ros.nodes.loop_closure.monitor import LoopMonitor, describe_closure, describe_stretch
 from selavpr_ros.nodes.loop_closure.outputs import LoopOutputs
 from selavpr_ros.nodes.loop_closure.parameters import LoopSettings

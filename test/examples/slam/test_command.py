@@ -113,23 +113,8 @@ def test_an_output_that_cannot_be_made_is_named(
 
 def bag(path: Path, calibrated: bool) -> Path:
     messages = Messages()
-    info = messages.make(
-        "sensor_msgs/msg/CameraInfo",
-        header=messages.header(SECOND, "camera"),
-        height=48,
-        width=64,
-        distortion_model="plumb_bob",
-        d=np.zeros(5),
-        k=np.array([60.0 if calibrated else 0.0, 0, 31.5, 0, 61, 23.5, 0, 0, 1]),
-        r=np.eye(3).ravel(),
-        p=np.zeros(12),
-        binning_x=0,
-        binning_y=0,
-        roi=messages.make(
-            "sensor_msgs/msg/RegionOfInterest",
-            x_offset=0, y_offset=0, height=0, width=0, do_rectify=False,
-        ),
-    )  # fmt: skip
+    focal = 60.0 if calibrated else 0.0
+    info = messages.camera_info(SECOND, 64, 48, [focal, 0, 31.5, 0, 61, 23.5, 0, 0, 1])
     picture = made_up.picture(0)
     unknown = messages.image(2 * SECOND, picture)
     unknown.encoding = "no such thing"

@@ -16,13 +16,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from selavpr_core.camera import CameraModel
 from selavpr_core.describer import Describer, Description, load_describer
 from selavpr_core.errors import MapError
 from selavpr_core.geodesy import Datum
 from selavpr_core.place_map import PlaceMap
 from selavpr_ros.errors import BagError
 from selavpr_ros.mapping import MappingSettings, MapSummary, build_map
-from test.bags_on_disk import IMAGE, NAV_SAT_FIX, Messages, Storage, write_bag
+from test.bags_on_disk import CAMERA_INFO, IMAGE, NAV_SAT_FIX, Messages, Storage, write_bag
 from test.selavpr_ros.mapping.describing import GreyDescriber, grey, picture
 
 SECOND = 1_000_000_000
@@ -457,6 +458,131 @@ def test_topics_that_are_ambiguous_are_listed(tmp_path: Path) -> None:
         build_map([bag], tmp_path / "map", grey(), settings)
     settings = MappingSettings(image_topic="/camera/image_raw/compressed", fix_topic="/fix")
     assert build_map([bag], tmp_path / "map", grey(), settings).kept == 21
+
+
+# The camera
+
+K = [60.0, 0, 31.5, 0, 61.0, 23.5, 0, 0, 1]
+P = [50.0, 0, 31.5, 0, 0, 50.0, 23.5, 0, 0, 0, 1, 0]
+CAMERA = CameraModel(64, 48, 60.0, 61.0, 31.5, 23.5, (-0.1, 0.0, 0.0, 0.0, 0.0))
+
+
+def info(
+    second: float,
+    width: int = 64,
+    height: int = 48,
+    focal: float = 60.0,
+    topic: str = "/camera/camera_info",
+    ros1: bool = False,
+) -> tuple[int, str, str, Any]:
+    """A CameraInfo for a bag, of CAMERA."""
+    message = Messages(ros1).camera_info(
+        at(second), width, height, [focal, *K[1:]], CAMERA.distortion, P
+    )
+    return at(second), topic, CAMERA_INFO, message
+
+
+@pytest.mark.parametrize("storage", ["sqlite3", "mcap", "ros1"])
+@pytest.mark.parametrize("image_format", ["jpeg", "rgb8"])
+def test_the_segment_names_the_camera_of_camera_info(
+    tmp_path: Path, storage: Storage, image_format: str
+) -> None:
+    infos = [info(second, ros1=storage == "ros1") for second in range(11)]
+    name = "drive.bag" if storage == "ros1" else "drive"
+    bag = drive(tmp_path / name, storage, extra=infos, image_format=image_format)
+    summary = build_map([bag], tmp_path / "map", grey(), EVERY)
+    check(summary)
+    assert (summary.frames, summary.kept) == (21, 21)
+    assert PlaceMap.load(tmp_path / "map").segments[0].camera == CAMERA
+    assert summary.bags[0].camera == CAMERA
+    assert summary.to_json()["bags"][0]["camera"]["fy"] == 61.0
+    assert "drive: camera of 64 x 48 pixels, focal length 60.0, 61.0, plumb_bob" in (
+        summary.table().replace("drive.bag", "drive")
+    )
+    assert not summary.bags[0].warnings
+
+
+def test_the_camera_of_rectified_images(tmp_path: Path) -> None:
+    bag = drive(tmp_path / "bag", extra=[info(0)], image_topic="/camera/image_rect/compressed")
+    build_map([bag], tmp_path / "map", grey())
+    camera = PlaceMap.load(tmp_path / "map").segments[0].camera
+    assert camera == CameraModel(64, 48, 50.0, 50.0, 31.5, 23.5)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        [],
+        [info(0, topic="/other/camera_info")],
+        [(at(0), "/camera/camera_info", IMAGE, Messages().image(at(0), picture(0)))],
+    ],
+)
+def test_without_camera_info_no_camera_is_named(tmp_path: Path, extra: list[Any]) -> None:
+    topic = "/camera/image_raw/compressed"
+    bag = drive(tmp_path / "bag", extra=extra)
+    summary = build_map([bag], tmp_path / "map", grey(), MappingSettings(image_topic=topic))
+    check(summary)
+    assert summary.kept > 0
+    assert not summary.bags[0].warnings
+    assert PlaceMap.load(tmp_path / "map").segments[0].camera is None
+
+
+@pytest.mark.parametrize(
+    ("infos", "camera", "warning"),
+    [
+        (
+            [info(0, focal=0.0), info(1), info(2, focal=0.0)],
+            CAMERA,
+            "/camera/camera_info: 2 of 3 messages say nothing of the camera (the first: the camera"
+            " is not calibrated: its focal length is zero)",
+        ),
+        (
+            [info(0), info(1, focal=60.5), info(2, focal=61.0)],
+            None,
+            "/camera/camera_info is not always of one camera: the segment names none",
+        ),
+        (
+            [info(0, height=36)],
+            None,
+            "/camera/camera_info is of 64 x 36 pixels, which an image of 64 x 48 is not a smaller"
+            " copy of: the segment names no camera",
+        ),
+    ],
+)
+def test_a_camera_info_that_cannot_be_believed_loses_nothing(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    infos: list[Any],
+    camera: CameraModel | None,
+    warning: str,
+) -> None:
+    bag = drive(tmp_path / "bag", extra=infos)
+    with caplog.at_level(logging.WARNING):
+        summary = build_map([bag], tmp_path / "map", grey(), EVERY)
+    check(summary)
+    assert (summary.frames, summary.kept) == (21, 21)
+    assert summary.bags[0].warnings == [warning]
+    assert warning in caplog.text
+    assert summary.bags[0].camera == camera
+    assert PlaceMap.load(tmp_path / "map").segments[0].camera == camera
+
+
+def test_a_camera_info_that_cannot_be_decoded_is_counted(tmp_path: Path) -> None:
+    bag = drive(tmp_path / "bag", "sqlite3", extra=[info(0), info(1)])
+    (file,) = bag.glob("*.db3")
+    with sqlite3.connect(file) as database:
+        database.execute(
+            "UPDATE messages SET data = substr(data, 1, 40) WHERE timestamp = ? AND topic_id ="
+            " (SELECT id FROM topics WHERE name = '/camera/camera_info')",
+            (at(1),),
+        )
+    database.close()
+    summary = build_map([bag], tmp_path / "map", grey(), EVERY)
+    check(summary)
+    assert summary.kept == 21
+    (warning,) = summary.bags[0].warnings
+    assert "/camera/camera_info: 1 message could not be decoded and was left out" in warning
+    assert summary.bags[0].camera == CAMERA
 
 
 # Damage
