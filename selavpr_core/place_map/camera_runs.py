@@ -30,7 +30,12 @@ class CameraRuns:
         return self._cameras[bisect_right(self._starts, number) - 1]
 
     def one_of(self, first: int, stop: int) -> CameraModel | None:
-        """Return the camera of all places [first, stop), at least one; None if there is no such."""
+        """Return the camera of all places [first, stop), at least one; None if there is no such.
+
+        Places whose camera is not known yet have the one that is known after them: a drive often
+        begins a moment before its first camera_info.
+        """
         begin = bisect_right(self._starts, first) - 1
-        cameras = set(self._cameras[begin : bisect_left(self._starts, stop)])
-        return cameras.pop() if len(cameras) == 1 else None
+        cameras = self._cameras[begin : bisect_left(self._starts, stop)]
+        known = cameras[1:] if cameras[0] is None else cameras
+        return known[0] if len(known) == 1 else None

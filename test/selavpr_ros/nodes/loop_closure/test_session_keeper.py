@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -178,7 +179,10 @@ def test_a_run_names_the_camera_of_all_its_keyframes(alone: Driver, tmp_path: Pa
     alone.drive(range(2, 4), first=-100 * SECOND, camera=CAMERA)
     alone.keeper.autosave()
     assert cameras(tmp_path / "own-2") == [None, CAMERA]
-    alone.keeper.save()  # as one segment
+    alone.keeper.save()  # as one segment, whose first keyframes came before camera_info
+    assert cameras(tmp_path / "own-2") == [CAMERA]
+    alone.drive(range(4, 6), first=-100 * SECOND, camera=replace(CAMERA, fx=70.0))
+    alone.keeper.save()
     assert cameras(tmp_path / "own-2") == [None]
 
 
