@@ -206,23 +206,20 @@ def group_by_distance(weights: Array, means: Array, radius: Array, turn: Array) 
     Returns the group of each pose, [H], numbered from 0.
     """
     order = np.argsort(-weights, kind="stable")
-    sorted_means = means[order]
-    gaps = sorted_means[:, None, :] - sorted_means[None, :, :]
-    reach = np.minimum(radius[order][:, None], radius[order][None, :])
-    turns = np.maximum(turn[order][:, None], turn[order][None, :])
-    near = (gaps[..., 0] ** 2 + gaps[..., 1] ** 2 < reach**2) & (
-        np.abs(wrapped(gaps[..., 2])) < turns
-    )
-    heavier = np.tril(near, -1)
-    # The heaviest near one; the diagonal ends each row.
-    heavier |= np.eye(len(order), dtype=bool)
-    parent = np.argmax(heavier, axis=1)
+    x, y, yaw = means[order, :3].T
+    squared, turn = radius[order] ** 2, turn[order]
+    turned = np.abs(yaw[:, None] - yaw)
+    turned = np.minimum(turned, 2.0 * np.pi - turned)  # yaws are in [-pi, pi]
+    near = (x[:, None] - x) ** 2 + (y[:, None] - y) ** 2 < np.minimum(squared[:, None], squared)
+    near &= turned < np.maximum(turn[:, None], turn)
+    np.fill_diagonal(near, True)
+    parent = near.argmax(axis=1)  # the heaviest near one, no lighter than itself
     while True:  # to the root: at most a few steps
         above = parent[parent]
         if np.array_equal(above, parent):
             break
         parent = above
-    _, numbered = np.unique(parent, return_inverse=True)
+    roots = parent == np.arange(len(order))
     groups = np.empty(len(order), np.int64)
-    groups[order] = numbered.reshape(-1)
+    groups[order] = (np.cumsum(roots) - 1)[parent]
     return groups

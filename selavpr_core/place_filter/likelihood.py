@@ -16,6 +16,7 @@ two densities is the likelihood ratio.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ def excesses(similarities: Array) -> Array:
     if len(similarities) < FEW:
         level = float(similarities.min(initial=1.0))
         return np.clip((similarities - level) / USUAL_SCALE, 0.0, MOST)
-    level, upper, top = (float(q) for q in np.quantile(similarities, (0.5, 0.75, 0.875)))
+    level, upper, top = _quantiles(similarities, (0.5, 0.75, 0.875))
     # Between these quantiles an exponential tail falls by half each time. Where the lower ones are
     # of the bulk of the map, it falls faster farther up; where it seems to fall slower there, right
     # places are among the upper ones.
@@ -52,6 +53,18 @@ def excesses(similarities: Array) -> Array:
         (upper - level) / lower_scale + (similarities - upper) / upper_scale,
     )
     return np.clip(above, 0.0, MOST)
+
+
+def _quantiles(values: Array, shares: Sequence[float]) -> list[float]:
+    """Those of np.quantile, which takes ten times as long for so few values [K]."""
+    ascending = np.sort(values)
+    found = []
+    for share in shares:
+        place = share * (len(ascending) - 1)
+        below = int(place)
+        low, high = float(ascending[below]), float(ascending[min(below + 1, len(ascending) - 1)])
+        found.append(low + (high - low) * (place - below))
+    return found
 
 
 def likelihood_ratios(excess: Array, places: int) -> Array:

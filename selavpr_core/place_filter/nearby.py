@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selavpr_core.place_filter.hypotheses import Hypotheses, wrapped
+from selavpr_core.place_filter.neighbours import Pairs
 from selavpr_core.place_filter.places import VIEW_SIGMA, Places
 
 Array = NDArray[np.float64]
@@ -31,9 +32,9 @@ class Nearby:
     reach: Array
 
     @classmethod
-    def around(cls, hypotheses: Hypotheses, map_places: Places) -> Nearby:
-        """Look around all hypotheses."""
-        numbers, near = map_places.neighbours.around(hypotheses.means[:, :2])
+    def of(cls, hypotheses: Hypotheses, map_places: Places, around: Pairs) -> Nearby:
+        """Look around all hypotheses; around: the pairs that Neighbours finds at their means."""
+        numbers, near = around
         # The reach of the places around, by their distance-blind mean: it changes slowly.
         count = len(hypotheses)
         found = np.bincount(numbers, minlength=count)
@@ -43,12 +44,12 @@ class Nearby:
         area[:, 2, 2] = VIEW_SIGMA**2
         total = hypotheses.covariances[:, :3, :3] + area
         inverse = np.linalg.inv(total)
-        peak = np.sqrt(np.linalg.det(area) / np.linalg.det(total))
+        peak = np.sqrt(area[:, 0, 0] ** 2 * VIEW_SIGMA**2 / np.linalg.det(total))
         offsets = np.empty((len(numbers), 3))
         offsets[:, :2] = map_places.positions[near, :2] - hypotheses.means[numbers, :2]
         offsets[:, 2] = wrapped(map_places.yaws[near] - hypotheses.means[numbers, 2])
         offsets[~map_places.looks[near], 2] = 0.0
-        squared = np.einsum("pi,pij,pj->p", offsets, inverse[numbers], offsets)
+        squared = ((inverse[numbers] @ offsets[:, :, None])[:, :, 0] * offsets).sum(axis=1)
         nearness = peak[numbers] * np.exp(-0.5 * squared) * map_places.shares[near]
         mapped = np.maximum(np.bincount(numbers, nearness, count), 1.0)
         return cls(numbers, near, offsets, nearness / mapped[numbers], reach)

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
+Pairs = tuple[Indices, Indices]
+"""Numbers `[P]` of positions, ascending, and `[P]` of the places around them."""
+
 
 class Neighbours:
     """Finds the places around positions, through square cells."""
@@ -28,7 +31,7 @@ class Neighbours:
         cells = np.floor((positions - self._origin) / self._cell).astype(np.int64)
         return cells[:, 0], cells[:, 1]
 
-    def around(self, positions: Array) -> tuple[Indices, Indices]:
+    def around(self, positions: Array) -> Pairs:
         """Pairs (number of the position, place) of each position [H, 2] with all places near it.
 
         All within `cell` metres are among them, and none beyond three times as far. Ordered by

@@ -24,6 +24,7 @@ from selavpr_core.place_filter.likelihood import (
 )
 from selavpr_core.place_filter.motion import Motion
 from selavpr_core.place_filter.nearby import Nearby
+from selavpr_core.place_filter.neighbours import Pairs
 from selavpr_core.place_filter.places import VIEW_SIGMA, Places
 from selavpr_core.place_filter.settings import FilterSettings
 
@@ -106,14 +107,16 @@ class PlaceFilter:
         """
         listed = np.asarray(places, np.int64)
         excess = excesses(np.asarray(similarities, np.float64))
-        self._move(motion, max(seconds, 0.0))
+        distances = self._move(motion, max(seconds, 0.0))
+        around = self.places.neighbours.around(self._hypotheses.means[:, :2])
+        self._leave(distances, around)
         share = self._novelty(listed, excess)
         if share > 0.0 and len(listed):
             ratios = np.full(len(self.places), MISSED)
             ratios[listed] = likelihood_ratios(excess, len(self.places))
             standing = np.zeros(len(self.places))
             standing[listed] = standing_out(excess)
-            self._weigh(ratios, standing, share)
+            self._weigh(ratios, standing, share, around)
             self._bear(listed, ratios[listed] ** share, share)
             self._tidy()
         self._doubt()
@@ -121,10 +124,9 @@ class PlaceFilter:
 
     # --- motion
 
-    def _move(self, motion: Motion | None, seconds: float) -> None:
+    def _move(self, motion: Motion | None, seconds: float) -> Array:
+        """Move the hypotheses and return how far each went, [H] metres."""
         hypotheses = self._hypotheses
-        if not len(hypotheses):
-            return
         before = hypotheses.means[:, :2].copy()
         if motion is None or not self._plausible(motion, seconds):
             hypotheses.drift(seconds, self.settings.speed)
@@ -133,7 +135,9 @@ class PlaceFilter:
             hypotheses.weights = hypotheses.weights * (1.0 - gone)
         else:
             hypotheses.move(motion, seconds, self.settings.speed)
-        self._leave(np.linalg.norm(hypotheses.means[:, :2] - before, axis=1))
+        moved = hypotheses.means[:, :2] - before
+        distances: Array = np.hypot(moved[:, 0], moved[:, 1])
+        return distances
 
     def _plausible(self, motion: Motion, seconds: float) -> bool:
         if not all(math.isfinite(value) for value in motion):
@@ -141,10 +145,10 @@ class PlaceFilter:
         # Stamps are not exact: allow for a tenth of a second.
         return motion.distance <= self.settings.fastest * (seconds + 0.1)
 
-    def _leave(self, distances: Array) -> None:
-        """Give up hypotheses that have gone off the mapped ground."""
+    def _leave(self, distances: Array, around: Pairs) -> None:
+        """Give up hypotheses that have gone off the mapped ground, `distances` [H] metres on."""
         hypotheses = self._hypotheses
-        numbers, near = self.places.neighbours.around(hypotheses.means[:, :2])
+        numbers, near = around
         offsets = self.places.positions[near, :2] - hypotheses.means[numbers, :2]
         variances = 0.5 * np.trace(hypotheses.covariances[:, :2, :2], axis1=1, axis2=2)
         squared = (offsets**2).sum(axis=1) / (variances[numbers] + self.places.reaches[near] ** 2)
@@ -177,7 +181,7 @@ class PlaceFilter:
             self._fresh = False
         return share
 
-    def _weigh(self, ratios: Array, standing: Array, share: float) -> None:
+    def _weigh(self, ratios: Array, standing: Array, share: float, around: Pairs) -> None:
         """Raise, lower and correct the hypotheses by the likelihood ratios [N] of all places.
 
         standing: `[N]`, the same ratios if no place were a look-alike: of the places around a
@@ -189,7 +193,7 @@ class PlaceFilter:
             return
         kept = hypotheses.weights * (1.0 - leak)
         self._nowhere += float((hypotheses.weights * leak).sum())
-        nearby = Nearby.around(hypotheses, self.places)
+        nearby = Nearby.of(hypotheses, self.places, around)
         numbers, near, count = nearby.numbers, nearby.places, len(hypotheses)
         gains = nearby.nearness * (ratios[near] - 1.0)
         evidence = np.maximum(1.0 + np.bincount(numbers, gains, count), MISSED)

@@ -23,10 +23,10 @@ _CHUNK = 1000  # places at once
 class Places:
     """Where places are, how they look, and how large the area is that each stands for.
 
-    Attributes, N places: positions `[N, 3]` metres; yaws `[N]` radians, where unknown the direction
-    of the track or 0; yaw_sigmas `[N]` of these; looks `[N]` bool, whether the heading is known;
-    along `[N, 2, 2]`, the part of a planar vector that lies along the track as a projection, half
-    of the unit matrix where the track has no direction;
+    Attributes, N places: positions `[N, 3]` metres; yaws `[N]` radians in [-pi, pi], where unknown
+    the direction of the track or 0; yaw_sigmas `[N]` of these; looks `[N]` bool, whether the
+    heading is known; along `[N, 2, 2]`, the part of a planar vector that lies along the track as a
+    projection, half of the unit matrix where the track has no direction;
     reaches `[N]` metres, one sigma of the area in which the place is seen; halves `[N]` metres,
     half the gap to the next place of the drive; sigmas `[N]` metres, of the positions; shares
     `[N]`, one over the number of places that show the same: they sum up to the number of distinct
@@ -43,7 +43,7 @@ class Places:
     ) -> None:
         self.positions = np.array(positions, np.float64).reshape(-1, 3)
         count = len(self.positions)
-        yaws = np.array(headings, np.float64).reshape(-1)
+        yaws = wrapped(np.array(headings, np.float64).reshape(-1))
         if len(yaws) != count:
             raise ValueError(f"{len(yaws)} headings for {count} positions")
         first = np.zeros(count, bool)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -112,3 +114,27 @@ def test_groups_form_around_the_heaviest() -> None:
     assert groups[0] == groups[1]
     assert len({groups[1], groups[2], groups[3]}) == 3
     assert sorted(set(groups)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_groups_are_those_of_a_loop(seed: int) -> None:
+    """Each joins the heaviest pose near it that is heavier, and what that joins; in this order."""
+    rng = np.random.default_rng(seed)
+    count = 60
+    means = np.column_stack([rng.uniform(0, 60, (count, 2)), rng.uniform(-np.pi, np.pi, count)])
+    weights, radius, turn = rng.random(count), rng.uniform(2, 12, count), rng.uniform(0.1, 2, count)
+    order = sorted(range(count), key=lambda n: -weights[n])
+    roots: dict[int, int] = {}
+    for rank, mine in enumerate(order):
+        roots[mine] = mine
+        for other in order[:rank]:
+            apart = math.hypot(*(means[mine, :2] - means[other, :2]))
+            turned = abs(math.remainder(means[mine, 2] - means[other, 2], math.tau))
+            near = apart < min(radius[mine], radius[other])
+            if near and turned < max(turn[mine], turn[other]):
+                roots[mine] = roots[other]
+                break
+    heads = [n for n in order if roots[n] == n]
+    expected = [heads.index(roots[n]) for n in range(count)]
+    assert 1 < len(heads) < count
+    assert group_by_distance(weights, means, radius, turn).tolist() == expected

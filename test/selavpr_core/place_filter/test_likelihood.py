@@ -30,6 +30,20 @@ def test_excesses_know_no_scale_and_no_offset_of_similarities(
     )
 
 
+@pytest.mark.parametrize("count", [8, 9, 37, 100])
+def test_the_level_and_scales_are_quantiles(count: int) -> None:
+    similarities = np.random.default_rng(count).exponential(0.1, count)
+    level, upper, top = np.quantile(similarities, (0.5, 0.75, 0.875))
+    lower_scale = (upper - level) / math.log(2)
+    upper_scale = min((top - upper) / math.log(2), lower_scale)
+    for similarity, above in zip(similarities, excesses(similarities), strict=True):
+        if similarity < upper:
+            expected = max(similarity - level, 0.0) / lower_scale
+        else:
+            expected = math.log(2) + (similarity - upper) / upper_scale
+        assert above == pytest.approx(min(expected, MOST), rel=1e-9, abs=1e-9)
+
+
 def test_an_exponential_tail_has_scale_one() -> None:
     tail = np.random.default_rng(0).exponential(0.05, 100_000)
     above = excesses(tail)

@@ -26,7 +26,7 @@ def test_nearness_is_what_a_loop_over_all_pairs_finds() -> None:
         np.ones(3),
         np.zeros(3, bool),
     )
-    nearby = Nearby.around(hypotheses, places)
+    nearby = Nearby.of(hypotheses, places, places.neighbours.around(means[:, :2]))
     found = dict(zip(zip(nearby.numbers, nearby.places, strict=True), nearby.nearness, strict=True))
     assert not (nearby.numbers == 2).any()  # nothing is mapped there
     for number in (0, 1):
