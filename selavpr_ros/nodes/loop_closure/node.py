@@ -96,6 +96,8 @@ class LoopClosureNode(CameraNode[LoopSettings]):
         self._outputs = LoopOutputs(self)
         self._save_problem = None
         self._odometry_frame = ""  # one for the whole session
+        # What was heard before may be another camera's, or read of another matrix.
+        self._camera, self._camera_problem, self._camera_misfit = None, "", ""
         if not self._session.keeper.possible:
             self.get_logger().warning(
                 "the session will not be saved: set the parameter save_to to a folder"
