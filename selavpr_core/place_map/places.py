@@ -38,6 +38,7 @@ class Place:
         position_sigma: metres, one horizontal sigma; NaN if unknown.
         thumbnail: a JPEG; None if there is none.
         camera: what took the picture; None if unknown.
+        picture_size: (width, height) in pixels of the picture; None if unknown.
     """
 
     code: NDArray[np.uint8] | None
@@ -49,6 +50,7 @@ class Place:
     position_sigma: float = math.nan
     thumbnail: bytes | None = None
     camera: CameraModel | None = None
+    picture_size: tuple[int, int] | None = None
 
 
 def checked_columns(

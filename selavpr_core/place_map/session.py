@@ -107,7 +107,7 @@ class Session:
             number = len(self._spool)
             for column in (self._positions, self._headings, self._stamps):
                 column.put(number, columns)
-            self._cameras.put(number, place.camera)
+            self._cameras.put(number, place.camera, place.picture_size)
             with write_errors_named(self._folder, _WHAT):
                 self._spool.append(columns, [place.thumbnail or b""])
         return number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -263,19 +264,23 @@ def _place(
     camera: CameraModel | None,
 ) -> Place:
     """Return a keyframe for the session; without odometry it lies in the origin, sigma unknown."""
-    jpeg = thumbnail(picture, PICTURE_SIDE)
-    if pose is None:
-        return Place(code, descriptor, (0.0, 0.0, 0.0), stamp, thumbnail=jpeg, camera=camera)
-    return Place(
+    place = Place(
         code,
         descriptor,
-        pose[:3],
+        (0.0, 0.0, 0.0),
         stamp,
-        pose.yaw,
-        ASSUMED_YAW_SIGMA,
-        ASSUMED_POSE_SIGMA,
-        jpeg,
-        camera,
+        thumbnail=thumbnail(picture, PICTURE_SIDE),
+        camera=camera,
+        picture_size=(picture.shape[1], picture.shape[0]),
+    )
+    if pose is None:
+        return place
+    return replace(
+        place,
+        position=pose[:3],
+        heading=pose.yaw,
+        heading_sigma=ASSUMED_YAW_SIGMA,
+        position_sigma=ASSUMED_POSE_SIGMA,
     )
 
 
