@@ -77,7 +77,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--closest",
         action="store_true",
-        help="store the thresholds that come closest where the precision cannot be shown",
+        help="store the thresholds that come closest where the precision cannot be shown, but a"
+        " lower one can",
     )
     add_json_option(parser)
     add_search_options(parser, precision="--model-precision")
@@ -122,7 +123,7 @@ def run(options: argparse.Namespace) -> int:
     )
     subtitle = f"{source}; {_counts(asked)}"
     svg = draw(asked.answers, choice, options.wanted, title, subtitle)
-    stored = choice.reached or options.closest
+    stored = choice.reached or (options.closest and choice.bound > 0)
     picture: Path = options.picture or path / (PICTURE if stored else REFUSED)
     if not stored:
         _write(picture, svg)
@@ -262,27 +263,38 @@ def _not_reached(
     from selavpr_ros.mapping.summary import counted
 
     wanted, answers = calibration.wanted_precision, asked.answers
+    drive = "a longer drive" if asked.kind == "drive" else "a second drive"
     times = times_the_queries(answers, wanted)
-    if times is None:
-        why = "no similarity and margin tell right from wrong that well"
-        advice = "add drives to the map"
-    else:
+    if times is not None:
         why = f"{len(answers)} queries are too few to show it"
-        drive = "a longer drive" if asked.kind == "drive" else "a second drive"
         advice = (
             f"give {drive} with --queries: about {math.ceil(times * len(answers))} queries,"
             " half of them from inside, would do if they are answered as well"
         )
+    elif choice.bound > 0:
+        why = "no similarity and margin tell right from wrong that well"
+        advice = "add drives to the map"
+    else:
+        right = int(answers.right.sum())
+        why = f"{counted(right, 'right answer')} to {len(answers)} queries are too few"
+        advice = f"give {drive} with --queries, or add drives to the map"
+    if choice.bound > 0:
+        shown = (
+            f"at best {_percent(choice.precision)} of {counted(choice.answered, 'answer')} are"
+            f" right, with 95 % confidence at least {_percent(choice.bound)}, and"
+            f" {_percent(least_bound(wanted))} are needed"
+        )
+        closest = ", or store what comes closest with --closest"
+    else:  # all thresholds are equally far from what is wanted
+        shown = "with 95 % confidence no precision at all is shown, so that nothing comes closest"
+        closest = ""
     lower = math.floor(100 * choice.shown) / 100
     if lower >= LEAST_WANTED:
         recall = _percent(choose_thresholds(answers, lower).recall)
         advice += f", or write --precision {lower:g}, which is reached with recall {recall}"
     return (
-        f"{path}: a precision of {100 * wanted:g} % is not reached: {why}: at best"
-        f" {_percent(choice.precision)} of {counted(choice.answered, 'answer')} are right, with"
-        f" 95 % confidence at least {_percent(choice.bound)}, and {_percent(least_bound(wanted))}"
-        f" are needed; {advice}, or store what comes closest with --closest; nothing was stored,"
-        f" the curve is in {picture}"
+        f"{path}: a precision of {100 * wanted:g} % is not reached: {why}: {shown};"
+        f" {advice}{closest}; nothing was stored, the curve is in {picture}"
     )
 
 

@@ -192,6 +192,25 @@ def test_the_closest_is_stored_if_asked(blurred: Path, capsys: pytest.CaptureFix
     assert missed in capsys.readouterr().out
 
 
+def test_where_nothing_is_shown_nothing_comes_closest(
+    grey_map: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stamps = [NEXT_DAY + t * SECOND for t in range(2)]
+    two = write_drive(
+        tmp_path / "two",
+        images=[(stamp, picture(i, 96, 128)) for i, stamp in enumerate(stamps)],
+        fixes=[(s, 55.7 + 4.2 * t / 111_353, 13.2, 40.0, 1.0) for t, s in enumerate(stamps)],
+    )
+    assert run(grey_map, "--queries", two, "--closest") == 2
+    out, error = capsys.readouterr()
+    (said,) = (line for line in error.splitlines() if "frames kept" not in line)
+    assert out == ""
+    assert re.search(r"\d right answers? to 4 queries are too few: with 95 % confidence no", said)
+    assert "give a longer drive with --queries" in said
+    assert "--closest" not in said
+    assert PlaceMap.load(grey_map).calibration is None
+
+
 def test_few_queries_are_said_to_be_few(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path / "short", {"first": road(0, 480, 10.0)}, noise=0.2)
     assert run(tmp_path / "short") == 2
