@@ -53,8 +53,8 @@ class Choice(NamedTuple):
     Attributes:
         similarity, margin: least values of an answer that counts.
         precision, bound, recall, answered: as in Curve.
-        reached: whether precision and bound are what was wanted. If not, this is the choice that
-            the highest precision is shown for.
+        reached: whether precision and bound are what was wanted. If not, the highest precision is
+            shown for this choice; with a bound of 0, no precision is shown for any.
     """
 
     similarity: float
@@ -146,7 +146,8 @@ def choose_thresholds(answers: Answers, wanted: float) -> Choice:
     It is where at least the share `wanted` of the answers is right, and where, with 95 %
     confidence, the precision is at most 0.02 lower than that (and at least half of it). Of the
     margins, the largest that keeps nine tenths of the largest recall: how alike all pictures look
-    differs from drive to drive and grows with the map, and the margin is free of that.
+    differs from drive to drive and grows with the map, and the margin is free of that. Where none
+    is as wanted, the choice is made in the same way among those whose shown precision is highest.
 
     Raises:
         ValueError: no answer, or a wanted precision outside of (0, 1].
@@ -155,18 +156,21 @@ def choose_thresholds(answers: Answers, wanted: float) -> Choice:
         raise ValueError(f"a precision of {wanted} cannot be wanted")
     if not len(answers):
         raise ValueError("there is no answer to choose thresholds by")
-    choices, closest = [], []
-    for margin in _MARGINS:
-        swept = curve(answers, margin)
-        if not len(swept.thresholds):
-            continue
-        good = (swept.precisions >= wanted) & (swept.bounds >= least_bound(wanted))
-        if good.any():
-            choices.append(_at(swept, margin, int(np.flatnonzero(good)[-1]), reached=True))
-        shown = np.minimum(swept.precisions, most_wanted(swept.bounds))
-        closest.append(_at(swept, margin, int(shown.argmax()), reached=False))
-    if not choices:
-        return max(closest, key=lambda choice: choice.shown)
+    sweeps = [(margin, curve(answers, margin)) for margin in _MARGINS]
+    sweeps = [(margin, swept) for margin, swept in sweeps if len(swept.thresholds)]
+    good = [
+        (swept.precisions >= wanted) & (swept.bounds >= least_bound(wanted)) for _, swept in sweeps
+    ]
+    reached = any(points.any() for points in good)
+    if not reached:  # the same choice, among those that the most is shown for
+        shown = [np.minimum(swept.precisions, most_wanted(swept.bounds)) for _, swept in sweeps]
+        most = max(float(values.max()) for values in shown)
+        good = [values >= most for values in shown]
+    choices = [
+        _at(swept, margin, int(np.flatnonzero(points)[-1]), reached)
+        for (margin, swept), points in zip(sweeps, good, strict=True)
+        if points.any()
+    ]
     enough = _KEPT_RECALL * max(choice.recall for choice in choices)
     return [choice for choice in choices if choice.recall >= enough][-1]
 

@@ -173,6 +173,15 @@ def test_a_large_margin_is_preferred_where_it_costs_little() -> None:
     assert choose_thresholds(answers(rows), 0.9).margin == 0.01
 
 
+def test_a_large_margin_is_preferred_among_those_that_come_equally_close() -> None:
+    rows = [(0.8, 0.2, True, True, n) for n in range(60)]
+    choice = choose_thresholds(answers(rows), 0.99)
+    assert not choice.reached
+    assert (choice.margin, choice.recall) == (0.2, 1.0)
+    rows += [(0.7, 0.01, False, True, 60 + n) for n in range(60)]  # of which nothing more is shown
+    assert choose_thresholds(answers(rows), 0.99)[:2] == (0.8, 0.2)
+
+
 def test_queries_from_outside_raise_the_threshold() -> None:
     inside = [(0.4 + 0.001 * n, 0.1, True, True, n) for n in range(400)]
     outside = [(0.1 + 0.001 * n, 0.1, False, False, n) for n in range(400)]
