@@ -117,13 +117,10 @@ def run(options: argparse.Namespace) -> int:
         )
     choice = choose_thresholds(asked.answers, options.wanted)
     calibration = _calibration(place_map, asked, choice, source, options)
-    title = (
-        f"{path.resolve().name}: similarity {choice.similarity:.3f}, margin {choice.margin:g} give"
-        f" precision {_percent(choice.precision)}, recall {_percent(choice.recall)}"
-    )
-    subtitle = f"{source}; {_counts(asked)}"
-    svg = draw(asked.answers, choice, options.wanted, title, subtitle)
     stored = choice.reached or (options.closest and choice.bound > 0)
+    title = _title(path, choice, options.wanted)
+    subtitle = f"{'' if stored else 'not stored; '}{source}; {_counts(asked)}"
+    svg = draw(asked.answers, choice, options.wanted, title, subtitle)
     picture: Path = options.picture or path / (PICTURE if stored else REFUSED)
     if not stored:
         _write(picture, svg)
@@ -318,6 +315,20 @@ def _lines(
         wanted = f"{100 * calibration.wanted_precision:g} %"
         lines.append(f"NOT REACHED: a precision of {wanted}; this is what comes closest")
     return lines
+
+
+def _title(path: Path, choice: Choice, wanted: float) -> str:
+    """Say in the picture what was found; where the precision is not reached, that above all."""
+    name, recall = path.resolve().name, f"recall {_percent(choice.recall)}"
+    if not choice.reached:  # in the legend there are the similarity and the margin
+        return (
+            f"{name}: {100 * wanted:g} % NOT REACHED: precision {_percent(choice.precision)}, at"
+            f" least {_percent(choice.bound)}; {recall}"
+        )
+    return (
+        f"{name}: similarity {choice.similarity:.3f}, margin {choice.margin:g} give precision"
+        f" {_percent(choice.precision)}, {recall}"
+    )
 
 
 def _counts(asked: Asked) -> str:

@@ -133,7 +133,9 @@ def test_what_is_not_reached_is_one_line_and_not_stored(
     assert "and 97.0 % are needed" in error
     assert PlaceMap.load(blurred).calibration is None
     assert f"the curve is in {blurred / 'calibration-refused.svg'}" in error
-    assert (blurred / "calibration-refused.svg").exists()
+    svg = (blurred / "calibration-refused.svg").read_text()
+    assert "blurred: 99 % NOT REACHED: precision " in svg
+    assert ">not stored; the map's own places: " in svg
     assert not (blurred / "calibration.svg").exists()
 
 
@@ -186,6 +188,9 @@ def test_the_closest_is_stored_if_asked(blurred: Path, capsys: pytest.CaptureFix
     assert calibration.wanted_precision == 0.99
     assert calibration.precision_bound < 0.97
     assert not calibration.reached
+    svg = (blurred / "calibration.svg").read_text()
+    assert "blurred: 99 % NOT REACHED: precision " in svg
+    assert "not stored" not in svg
     assert main(["map", "info", str(blurred)]) == 0
     bound = f"{100 * calibration.precision_bound:.1f} %"
     missed = f"; NOT REACHED: a precision of 99 %, with 95 % confidence it is at least {bound}"
