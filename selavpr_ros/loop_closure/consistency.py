@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from selavpr_ros.loop_closure.candidate import Candidate, Verdict
 from selavpr_ros.loop_closure.drives import Waypoint
-from selavpr_ros.loop_closure.elsewhere import elsewhere
+from selavpr_ros.loop_closure.elsewhere import distance, elsewhere
 from selavpr_ros.loop_closure.settings import LoopClosureSettings
 
 
@@ -16,7 +16,8 @@ class Consistency:
 
     A candidate agrees with a keyframe before the query if one of that keyframe's candidates is of
     the same drive and near in it: by at most `agreement_reach` keyframes for each keyframe between
-    the two queries. Both directions count. Where pictures are compared only those candidates count
+    the two queries. Both directions count. Of another segment of a map, where numbers say nothing,
+    it must lie within `match_distance` and the way between the queries. Where pictures are compared only those candidates count
     whose own pictures fitted: what is merely like the surroundings is found again and again.
 
     A keyframe that found only places elsewhere contradicts the candidate; more of these than of
@@ -37,15 +38,23 @@ class Consistency:
             if past.drive != query.drive:
                 continue
             asked += 1
-            reach = (query.number - past.number) * self._settings.agreement_reach
             found = [other.waypoint for other in seen]
-            if any(o.drive == here.drive and abs(o.number - here.number) <= reach for o in found):
+            if any(self._near(query, past, here, other) for other in found):
                 agreeing += 1
             elif found and all(self._elsewhere(here, other) for other in found):
                 contradicting += 1
         passed = agreeing >= self._settings.agreeing and agreeing >= contradicting
         evidence = {"agreeing": agreeing, "contradicting": contradicting, "asked": asked}
         return Verdict(passed, evidence)
+
+    def _near(self, query: Waypoint, past: Waypoint, here: Waypoint, there: Waypoint) -> bool:
+        """Tell whether `there`, seen from `past`, is as near to `here` as past is to the query."""
+        if here.drive == there.drive:
+            reach = (query.number - past.number) * self._settings.agreement_reach
+            return abs(here.number - there.number) <= reach
+        apart = distance(here, there)
+        driven = query.along - past.along
+        return apart is not None and apart <= self._settings.match_distance + driven
 
     def _elsewhere(self, here: Waypoint, there: Waypoint) -> bool:
         """Tell whether two places are not near, or nothing says that they are."""

@@ -20,12 +20,23 @@ def elsewhere(here: Waypoint, there: Waypoint, odometry_drift: float) -> bool | 
     Returns:
         None where their positions do not count in one frame, or are not known.
     """
-    if here.pose is None or there.pose is None or _frame(here) != _frame(there):
+    apart = distance(here, there)
+    if apart is None:
         return None
     drift = 0.0
     if here.drive.segment is None:
         drift = odometry_drift * abs(here.along - there.along)
-    return math.dist(here.pose[:2], there.pose[:2]) > ELSEWHERE + drift
+    return apart > ELSEWHERE + drift
+
+
+def distance(here: Waypoint, there: Waypoint) -> float | None:
+    """Return the metres between two keyframes or places by their positions, in the plane.
+
+    None where these do not count in one frame, or are not known.
+    """
+    if here.pose is None or there.pose is None or _frame(here) != _frame(there):
+        return None
+    return math.dist(here.pose[:2], there.pose[:2])
 
 
 def _frame(waypoint: Waypoint) -> Hashable:

@@ -74,6 +74,24 @@ def test_a_keyframe_that_found_nothing_does_not_contradict() -> None:
     assert consistency.check(waypoint(50), like(10)).passed
 
 
+@pytest.mark.parametrize(("x", "passes"), [(28.0, True), (30.0, False), (None, False)])
+def test_places_of_two_segments_of_a_map_agree_by_their_positions(
+    x: float | None, passes: bool
+) -> None:
+    """As the parts of a drive that autosave wrote do: places have numbers of the whole map."""
+    consistency = Consistency(settings())
+    consistency.remember(waypoint(47), [like(9, MAP, 15.0)])  # 3 m before the query
+    # Within 10 m and these.
+    assert consistency.check(waypoint(50), like(10, Drive("lake", 0), x)).passed is passes
+
+
+def test_stretches_of_a_session_agree_by_nothing() -> None:
+    """Odometry may have begun anew between them."""
+    consistency = Consistency(settings())
+    consistency.remember(waypoint(49), [like(9, HERE, 15.0)])
+    assert not consistency.check(waypoint(50), like(10, Drive(None, 1), 15.0)).passed
+
+
 @pytest.mark.parametrize(("x", "passes"), [(20.0, True), (60.0, False)])
 def test_another_lap_past_the_same_place_is_no_contradiction(x: float, passes: bool) -> None:
     consistency = Consistency(settings(window=3))

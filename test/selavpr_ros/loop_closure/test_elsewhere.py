@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 from selavpr_ros.loop_closure.drives import Drive, Waypoint
-from selavpr_ros.loop_closure.elsewhere import elsewhere
+from selavpr_ros.loop_closure.elsewhere import distance, elsewhere
 from selavpr_ros.planar_pose import PlanarPose
 
 HERE, LATER = Drive(None, 0), Drive(None, 1)
@@ -36,3 +36,10 @@ def test_an_unknown_position_tells_nothing() -> None:
     unknown = Waypoint(HERE, 0, 0, 0.0, None)
     assert elsewhere(unknown, at(99, HERE), 0.0) is None
     assert elsewhere(at(99, HERE), unknown, 0.0) is None
+
+
+def test_distances_are_in_the_plane_and_in_one_frame() -> None:
+    assert distance(at(1.0, MAP), at(4.0, OTHER_SEGMENT)) == 3.0
+    assert distance(at(1.0, HERE), at(4.0, LATER)) is None
+    assert distance(at(1.0, HERE), at(4.0, MAP)) is None
+    assert distance(Waypoint(HERE, 0, 0, 0.0, None), at(4.0, HERE)) is None
