@@ -17,8 +17,9 @@ class Consistency:
     A candidate agrees with a keyframe before the query if one of that keyframe's candidates is of
     the same drive and near in it: by at most `agreement_reach` keyframes for each keyframe between
     the two queries. Both directions count. Of another segment of a map, where numbers say nothing,
-    it must lie within `match_distance` and the way between the queries. Where pictures are compared only those candidates count
-    whose own pictures fitted: what is merely like the surroundings is found again and again.
+    it must lie within `match_distance` and the way between the queries. Where pictures are compared
+    only those candidates count whose own pictures fitted: what is merely like the surroundings is
+    found again and again.
 
     A keyframe that found only places elsewhere contradicts the candidate; more of these than of
     those that agree refuse it.
