@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import math
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -23,7 +24,7 @@ from selavpr_ros.cli.searching import add_search_options, describer_for
 
 if TYPE_CHECKING:
     from selavpr_core.calibration import Asked, Choice
-    from selavpr_core.place_map import Calibration, PlaceMap
+    from selavpr_core.place_map import Calibration, MapWriter, PlaceMap
 
 PICTURE = "calibration.svg"
 REFUSED = "calibration-refused.svg"  # beside the picture of what the map has, which stays
@@ -88,8 +89,6 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Find the thresholds, draw the curve, store and print them; fail where they do not do."""
-    from selavpr_core.calibration import choose_thresholds
-    from selavpr_core.calibration.picture import draw
     from selavpr_core.place_map import MapWriter, PlaceMap
     from selavpr_core.retrieval import best_mode
 
@@ -101,6 +100,18 @@ def run(options: argparse.Namespace) -> int:
     if not len(place_map):
         raise MapError(f"{path} has no places: add a bag with `selavpr build-map`")
     options.mode = options.mode or best_mode(place_map.model)
+    # What is in the way of storing is told now: a whole bag would be described in vain.
+    _check_writable(path, options.picture)
+    with MapWriter(path, place_map.model, place_map.datum) as writer:
+        _calibrate(place_map, writer, options)
+    return 0
+
+
+def _calibrate(place_map: PlaceMap, writer: MapWriter, options: argparse.Namespace) -> None:
+    from selavpr_core.calibration import choose_thresholds
+    from selavpr_core.calibration.picture import draw
+
+    path = Path(options.map)
     if options.queries is None:
         asked, source = _ask_own_places(place_map, options)
     else:
@@ -123,12 +134,15 @@ def run(options: argparse.Namespace) -> int:
     svg = draw(asked.answers, choice, options.wanted, title, subtitle)
     picture: Path = options.picture or path / (PICTURE if stored else REFUSED)
     if not stored:
-        _write(picture, svg)
-        raise SelaVPRError(_not_reached(path, asked, choice, calibration, picture))
-    with MapWriter(path, place_map.model, place_map.datum) as writer:
-        _write(picture, svg)
-        writer.set_calibration(calibration)
-        (path / REFUSED).unlink(missing_ok=True)  # its thresholds are no longer looked for
+        try:
+            _write(picture, svg)
+            curve = f"the curve is in {picture}"
+        except SelaVPRError as error:  # what was found out is told all the same
+            curve = str(error)
+        raise SelaVPRError(f"{_not_reached(path, asked, choice, calibration)}, {curve}")
+    _write(picture, svg)
+    writer.set_calibration(calibration)
+    (path / REFUSED).unlink(missing_ok=True)  # its thresholds are no longer looked for
     if options.json:
         print_json(
             {
@@ -144,7 +158,27 @@ def run(options: argparse.Namespace) -> int:
         )
     else:
         print("\n".join(_lines(path, asked, choice, calibration, picture)))
-    return 0
+
+
+def _check_writable(path: Path, picture: Path | None) -> None:
+    """Refuse a map and a picture that cannot be written.
+
+    Raises:
+        MapError, SelaVPRError: as they would be once there is something to write.
+    """
+    if not os.access(path, os.W_OK | os.X_OK):  # its lock may be there already, and be taken
+        raise MapError(f"the map {path} cannot be written: its folder is read-only")
+    if picture is None:
+        return
+    if not picture.parent.is_dir():
+        why = f"there is no folder {picture.parent}"
+    elif picture.is_dir():
+        why = "it is a folder"
+    elif not os.access(picture if picture.exists() else picture.parent, os.W_OK):
+        why = "it is read-only" if picture.exists() else f"{picture.parent} is read-only"
+    else:
+        return
+    raise SelaVPRError(f"the picture {picture} cannot be written: {why}")
 
 
 def _ask_own_places(place_map: PlaceMap, options: argparse.Namespace) -> tuple[Asked, str]:
@@ -251,9 +285,7 @@ def _nothing_asked(place_map: PlaceMap, asked: Asked, options: argparse.Namespac
     )
 
 
-def _not_reached(
-    path: Path, asked: Asked, choice: Choice, calibration: Calibration, picture: Path
-) -> str:
+def _not_reached(path: Path, asked: Asked, choice: Choice, calibration: Calibration) -> str:
     """Say why the thresholds are not stored, how much is missing, and what to do."""
     from selavpr_core.calibration import choose_thresholds, times_the_queries
     from selavpr_core.place_map.calibration import least_bound
@@ -291,7 +323,7 @@ def _not_reached(
         advice += f", or write --precision {lower:g}, which is reached with recall {recall}"
     return (
         f"{path}: a precision of {100 * wanted:g} % is not reached: {why}: {shown};"
-        f" {advice}{closest}; nothing was stored, the curve is in {picture}"
+        f" {advice}{closest}; nothing was stored"
     )
 
 

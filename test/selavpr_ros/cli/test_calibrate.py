@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from selavpr_core.place_map import Calibration, MapWriter, PlaceMap
+from selavpr_core.geodesy import Datum
+from selavpr_core.place_map import Calibration, MapWriter, ModelInfo, PlaceMap
 from selavpr_ros.cli import calibrate
 from selavpr_ros.cli.main import main
 from selavpr_ros.mapping.builder import build_map
@@ -23,6 +24,11 @@ NEXT_DAY = START + 86_400 * SECOND
 
 def run(*arguments: object) -> int:
     return main(["calibrate", *map(str, arguments)])
+
+
+def made_as(path: Path) -> tuple[ModelInfo, Datum | None]:
+    place_map = PlaceMap.load(path)
+    return place_map.model, place_map.datum
 
 
 @pytest.fixture(scope="session")
@@ -342,8 +348,54 @@ def test_pictures_that_cannot_be_written(
     assert run(campus, "--picture", tmp_path / "curve.png") == 2
     assert "curve.svg" in capsys.readouterr().err
     assert run(campus, "--picture", tmp_path / "none" / "curve.svg") == 2
-    assert "cannot be written" in capsys.readouterr().err
+    assert f"cannot be written: there is no folder {tmp_path / 'none'}" in capsys.readouterr().err
+    (tmp_path / "folder.svg").mkdir()
+    assert run(campus, "--picture", tmp_path / "folder.svg") == 2
+    assert "folder.svg cannot be written: it is a folder" in capsys.readouterr().err
     assert PlaceMap.load(campus).calibration is None
+
+
+def test_what_is_in_the_way_of_storing_is_told_before_the_work(
+    grey_map: Path,
+    bags: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(calibrate, "_ask_bag", lambda *_: pytest.fail("the map was asked"))
+    asked = (grey_map, "--queries", bags / "tuesday")
+    with MapWriter(grey_map, *made_as(grey_map)):
+        assert run(*asked) == 2
+    assert "another program is writing" in capsys.readouterr().err
+    assert run(*asked, "--picture", tmp_path / "none" / "curve.svg") == 2
+    assert "curve.svg cannot be written" in capsys.readouterr().err
+    monkeypatch.setattr(calibrate.os, "access", lambda path, _: path != grey_map)
+    assert run(*asked) == 2
+    assert f"the map {grey_map} cannot be written: its folder is" in capsys.readouterr().err
+
+
+def test_a_refusal_changes_nothing_but_its_picture(blurred: Path) -> None:
+    def files() -> dict[str, bytes]:
+        paths = sorted(path for path in blurred.rglob("*") if path.is_file())
+        return {str(path.relative_to(blurred)): path.read_bytes() for path in paths}
+
+    before = files()
+    assert run(blurred) == 2
+    after = files()
+    assert after.pop("calibration-refused.svg")
+    assert after == before
+
+
+def test_a_refusal_is_told_in_full_where_its_picture_cannot_be_written(
+    blurred: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (blurred / "calibration-refused.svg").mkdir()
+    assert run(blurred) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "a precision of 99 % is not reached" in error
+    assert "nothing was stored, the picture" in error
+    assert "calibration-refused.svg cannot be written: " in error
 
 
 def test_neither_ros_nor_torch_is_needed_for_own_places(project: Path, campus: Path) -> None:
