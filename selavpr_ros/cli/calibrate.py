@@ -142,7 +142,9 @@ def _calibrate(place_map: PlaceMap, writer: MapWriter, options: argparse.Namespa
         raise SelaVPRError(f"{_not_reached(path, asked, choice, calibration)}, {curve}")
     _write(picture, svg)
     writer.set_calibration(calibration)
-    (path / REFUSED).unlink(missing_ok=True)  # its thresholds are no longer looked for
+    for old in (path / PICTURE, path / REFUSED):  # of thresholds that are not those of the map
+        if old.is_file() and not old.samefile(picture):
+            old.unlink()
     if options.json:
         print_json(
             {

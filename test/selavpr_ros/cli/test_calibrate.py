@@ -162,6 +162,15 @@ def test_what_is_refused_leaves_the_picture_of_what_is_stored(campus: Path, tmp_
     assert not (campus / "calibration-refused.svg").exists()
 
 
+def test_no_picture_of_older_thresholds_stays_in_the_map(campus: Path, tmp_path: Path) -> None:
+    assert run(campus) == 0
+    assert run(campus, "--precision", "0.9", "--picture", tmp_path / "curve.svg") == 0
+    assert not (campus / "calibration.svg").exists()
+    refused = campus / "calibration-refused.svg"
+    assert run(campus, "--picture", refused) == 0
+    assert "campus: similarity" in refused.read_text()
+
+
 def test_a_lower_precision_that_is_said_to_be_reached_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
