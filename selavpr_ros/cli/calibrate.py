@@ -230,7 +230,8 @@ def _ask_bag(place_map: PlaceMap, options: argparse.Namespace) -> tuple[Asked, s
             asked = ask_drive(
                 place_map, drive, options.mode, options.candidates, options.radius, progress
             )
-    return asked, f"the drive {bag}"
+    without = f", without {_segments(asked)}" if asked.own else ""
+    return asked, f"the drive {bag}{without}"
 
 
 @contextmanager

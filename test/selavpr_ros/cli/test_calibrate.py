@@ -276,7 +276,11 @@ def test_a_bag_of_a_map_of_two_does_not_find_itself(
     build_map([bags / "tuesday"], grey_map, grey())
     assert run(grey_map, "--queries", bags / "monday", "--json") == 0
     out, error = capsys.readouterr()
-    assert json.loads(out)["own_segments"] == ["monday"]
+    said = json.loads(out)
+    assert said["own_segments"] == ["monday"]
+    source = f"the drive {bags / 'monday'}, without segment monday"
+    assert said["calibration"]["source"] == source
+    assert source in (grey_map / "calibration.svg").read_text()
     assert f"{bags / 'monday'} is in {grey_map} already, as segment monday: " in error
     assert "it was asked for among the other segments" in error
 
