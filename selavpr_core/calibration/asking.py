@@ -8,6 +8,7 @@ such queries.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from enum import Enum, auto
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -53,6 +54,7 @@ class Asked(NamedTuple):
             drive that is not in the map.
         left_out: queries that were not asked: the map does not show what they see, or so much of
             it lies around them that the rest could not stand for being elsewhere.
+        crowded: how many of these were left out for the latter.
         own: names of the map's segments that are recordings of the drive that was asked for, and
             were left out of the map for that.
     """
@@ -60,6 +62,7 @@ class Asked(NamedTuple):
     answers: Answers
     kind: Kind
     left_out: int
+    crowded: int = 0
     own: tuple[str, ...] = ()
 
 
@@ -155,6 +158,13 @@ class _Query(NamedTuple):
     inside: bool
 
 
+class _LeftOut(Enum):
+    """Why a query is not asked: nothing shows what it sees, or too much lies around it."""
+
+    UNSEEN = auto()
+    CROWDED = auto()
+
+
 class _Geometry:
     """Where the places of a drive lie among those of a map, which may be the same."""
 
@@ -183,8 +193,8 @@ class _Geometry:
         self._along = np.concatenate([np.zeros(min(1, len(drive))), steps.cumsum()])
         self.stretches = np.floor(self._along / (2 * radius)).astype(np.int64)
 
-    def queries(self, gap: float) -> Iterator[_Query | None]:
-        """Yield each query, if from inside twice; None for one to be left out.
+    def queries(self, gap: float) -> Iterator[_Query | _LeftOut]:
+        """Yield each query, if from inside twice; or why it is left out.
 
         gap: metres; what is of the same drive is hidden within this distance.
         """
@@ -198,12 +208,12 @@ class _Geometry:
                 right = (distances <= self.radius) & ~hidden & self._same_view(number, near)
                 outside = _Query(number, near, inside=False)
                 if 2 * len(near) >= len(places):
-                    yield None  # what is left of the map is not like the map
+                    yield _LeftOut.CROWDED  # what is left of the map is not like the map
                 elif right.any():
                     yield _Query(number, near[hidden], inside=True)
                     yield outside
                 else:
-                    yield None if len(near) else outside
+                    yield _LeftOut.UNSEEN if len(near) else outside
 
     def _same_drive(self, number: int, near: NDArray[np.int64]) -> NDArray[np.bool_]:
         if self.drive is not self.place_map:
@@ -235,19 +245,21 @@ class _Survey(NamedTuple):
     asked: int
     inside: int
     left_out: int
+    crowded: int
     most_hidden: int
 
 
 def _survey(geometry: _Geometry, gap: float) -> _Survey:
-    asked = inside = left_out = most_hidden = 0
+    asked = inside = left_out = crowded = most_hidden = 0
     for query in geometry.queries(gap):
-        if query is None:
+        if isinstance(query, _LeftOut):
             left_out += 1
+            crowded += query is _LeftOut.CROWDED
         else:
             asked += 1
             inside += query.inside
             most_hidden = max(most_hidden, len(query.hidden))
-    return _Survey(asked, inside, left_out, most_hidden)
+    return _Survey(asked, inside, left_out, crowded, most_hidden)
 
 
 def _ask(
@@ -267,7 +279,7 @@ def _ask(
         codes = None if drive.codes is None else np.concatenate(drive.codes)
         search = _Search(place_map, mode, candidates, survey.most_hidden)
         for query in geometry.queries(plan.gap):
-            if query is None:
+            if isinstance(query, _LeftOut):
                 continue
             matches = search.without(
                 query.hidden,
@@ -293,7 +305,8 @@ def _ask(
         inside=np.array(inside, bool),
         stretches=np.array(stretches, np.int64),
     )
-    return Asked(answers, plan.kind, sum(survey.left_out for survey in surveys))
+    left_out = sum(survey.left_out for survey in surveys)
+    return Asked(answers, plan.kind, left_out, sum(survey.crowded for survey in surveys))
 
 
 class _Search:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 PICTURE = "calibration.svg"
 REFUSED = "calibration-refused.svg"  # beside the picture of what the map has, which stays
+_LEAST_PLACES = 3  # of fewer, one is half of the map, whatever the radius
 LEAST_WANTED = 0.5  # precision: who is wrong more often than right needs no threshold, but a map
 
 _logger = logging.getLogger(__name__)
@@ -272,19 +273,32 @@ def _calibration(
 
 
 def _nothing_asked(place_map: PlaceMap, asked: Asked, options: argparse.Namespace) -> str:
-    """Say why the map could not be asked anything."""
+    """Say why the map could not be asked anything, and what to do."""
+    from selavpr_ros.mapping.summary import counted
+
     if asked.own:
         return (
             f"{options.queries} is in {place_map.path} already, as {_segments(asked)}: a drive must"
             " not find itself, and no other segment shows what it sees; give the bag of another"
             " drive, or leave --queries out to ask for the map's own places"
         )
-    what = "a place" if options.queries is None else f"a frame of {options.queries}"
+    path, places = place_map.path, len(place_map)
+    own_places = options.queries is None
+    asked_for = "a place" if own_places else f"a frame of {options.queries}"
+    said = f"{path} cannot be asked for {asked_for}"
+    if places < _LEAST_PLACES:
+        return f"{said}: it has only {counted(places, 'place')}; add drives to the map"
+    if 2 * asked.crowded > asked.left_out:
+        return (
+            f"{said}: half of its {places} places lie within {4 * options.radius:g} m, so that too"
+            " few are left to stand for being elsewhere; add drives to the map, or give a smaller"
+            " --radius"
+        )
+    what = "shows no place again" if own_places else "has no place"
+    advice = "add drives to the map" if own_places else "give a drive along the places of the map"
     return (
-        f"{place_map.path} cannot be asked for {what}: either it shows none within"
-        f" {options.radius:g} m, looking the same way, or half of its {len(place_map)} places lie"
-        f" within {4 * options.radius:g} m, so that too few are left to stand for being elsewhere;"
-        " add drives to the map, or give a smaller --radius"
+        f"{said}: it {what} within {options.radius:g} m, looking the same way; {advice}, or give a"
+        " larger --radius"
     )
 
 

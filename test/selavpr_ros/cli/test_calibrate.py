@@ -249,6 +249,31 @@ def test_a_map_too_small_to_be_asked(street: Path, capsys: pytest.CaptureFixture
     assert (street / "campus" / "map.json").read_bytes() == before
 
 
+def test_a_map_of_a_single_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "one", {"first": road(0, 4)})
+    assert run(tmp_path / "one") == 2
+    assert "it has only 1 place; add drives to the map\n" in capsys.readouterr().err
+
+
+def test_a_radius_in_which_there_is_no_place(
+    grey_map: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "once", {"first": road(0, 1200, 6.0)})
+    assert run(tmp_path / "once", "--radius", "2") == 2
+    error = capsys.readouterr().err
+    assert "it shows no place again within 2 m, looking the same way; add drives" in error
+    assert "or give a larger --radius" in error
+    stamps = [NEXT_DAY + t * SECOND for t in range(30)]
+    far = write_drive(
+        tmp_path / "far",
+        images=[(stamp, picture(i, 96, 128)) for i, stamp in enumerate(stamps)],
+        fixes=[(s, 55.8 + 4.2 * t / 111_353, 13.2, 40.0, 1.0) for t, s in enumerate(stamps)],
+    )
+    assert run(grey_map, "--queries", far) == 2
+    error = capsys.readouterr().err
+    assert "it has no place within 25 m, looking the same way; give a drive along the" in error
+
+
 def test_a_second_drive(grey_map: Path, bags: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(grey_map, "--queries", bags / "tuesday", "--json") == 0
     said = json.loads(capsys.readouterr().out)
