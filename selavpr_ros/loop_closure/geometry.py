@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selavpr_core.camera import CameraModel
+from selavpr_ros.loop_closure import motion
 from selavpr_ros.loop_closure.camera import focal, rays
 
 PICTURE_SIDE = 512
@@ -25,6 +26,10 @@ CONFIDENCE = 0.999
 ITERATIONS = 5000
 MIN_POINTS = 8  # below this any two pictures agree with some geometry
 LEAST_PARALLAX = math.radians(0.5)  # below it, noise decides about the direction of translation
+# Of what is stated, one sigma: a place alone tells the heading to 12 degrees, and more than half of
+# that is not worth a measurement's name; of a direction it tells nothing.
+MOST_ROTATION_SIGMA = math.radians(5.0)
+MOST_DIRECTION_SIGMA = math.radians(15.0)
 _CELLS = 8  # a picture is divided into 8 x 8 to tell how far points spread
 
 
@@ -50,10 +55,14 @@ class Geometry:
         inliers: those of them that agree with one epipolar geometry.
         coverage: share of 8 x 8 cells of the picture with an inlier, the smaller of the two.
         rotation: x, y, z, w of the quaternion that turns directions of the query's optical frame
-            (x right, y down, z forward, REP-103) into those of the match's; None if unknown.
+            (x right, y down, z forward, REP-103) into those of the match's; None if unknown, or to
+            no better than MOST_ROTATION_SIGMA.
         direction: unit vector from the match's to the query's camera in the match's optical frame;
-            None if unknown, or where the pictures show too little parallax to tell.
+            None without a rotation, where the pictures show too little parallax to tell, or where
+            it is known to no better than MOST_DIRECTION_SIGMA.
         parallax: radians, median over the inliers, of what that rotation leaves unexplained.
+        rotation_sigma: radians, one standard deviation about the worst axis; None without rotation.
+        direction_sigma: the same of the direction.
     """
 
     model: str
@@ -63,6 +72,8 @@ class Geometry:
     rotation: tuple[float, float, float, float] | None = None
     direction: tuple[float, float, float] | None = None
     parallax: float | None = None
+    rotation_sigma: float | None = None
+    direction_sigma: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON values."""
@@ -74,6 +85,8 @@ class Geometry:
             "rotation": None if self.rotation is None else list(self.rotation),
             "direction": None if self.direction is None else list(self.direction),
             "parallax": self.parallax,
+            "rotation_sigma": self.rotation_sigma,
+            "direction_sigma": self.direction_sigma,
         }
 
 
@@ -149,9 +162,10 @@ def compare(
         cv2.findEssentialMat, seen, then, np.eye(3), cv2.USAC_MAGSAC, CONFIDENCE, tolerance
     )
     plain = _counted(model, match, query, pairs, inliers)
-    if plain.inliers < MIN_POINTS or np.shape(essential) != (3, 3):
+    if plain.inliers < motion.MIN_POINTS or np.shape(essential) != (3, 3):
         return plain
-    return _with_motion(plain, essential, seen[inliers], then[inliers])
+    pixel = 1 / min(focal(match_camera, match.size), focal(query_camera, query.size))
+    return _with_motion(plain, essential, _unit(seen), _unit(then), inliers, pixel)
 
 
 def _robust(estimate: Any, first: Any, *arguments: Any) -> tuple[Any, NDArray[np.bool_]]:
@@ -203,38 +217,35 @@ def _matched(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray
 
 
 def _with_motion(
-    plain: Geometry, essential: Any, first: NDArray[np.float64], second: NDArray[np.float64]
+    plain: Geometry,
+    essential: Any,
+    seen: NDArray[np.float64],
+    then: NDArray[np.float64],
+    inliers: NDArray[np.bool_],
+    pixel: float,
 ) -> Geometry:
-    """Add how the cameras stood, from rays [N, 2] of the match and of the query."""
-    seen, then = _unit(first), _unit(second)
-    to_match = _rotation_between(then, seen)
-    parallax = _median_angle(seen, then @ to_match.T)
-    direction = None
-    if parallax >= LEAST_PARALLAX:
-        # OpenCV's pose takes points of the first camera into the frame of the second.
-        _, rotation, translation, _ = cv2.recoverPose(essential, first, second, np.eye(3))
-        to_match = np.asarray(rotation).T
-        parallax = _median_angle(seen, then @ to_match.T)
-        x, y, z = (float(value) for value in (-to_match @ np.asarray(translation)).ravel())
-        direction = (x, y, z)
-    return replace(
-        plain, rotation=_quaternion(to_match), direction=direction, parallax=round(parallax, 6)
-    )
+    """Add how the cameras stood, from unit vectors [N, 3] of the match and of the query.
 
-
-def _rotation_between(second: NDArray[np.float64], first: NDArray[np.float64]) -> Any:
-    """Return the rotation [3, 3] that brings unit vectors [N, 3] nearest to others.
-
-    Without parallax nothing else tells it: the essential matrix is any then. By Kabsch (1976).
+    pixel: radians that one of theirs sees, the larger of the two.
     """
-    u, _, v = np.linalg.svd(first.T @ second)
-    return u @ np.diag([1.0, 1.0, np.linalg.det(u @ v)]) @ v
-
-
-def _median_angle(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    """Return the median angle in radians between unit vectors [N, 3]."""
-    # Of small angles the cosine knows little.
-    return float(np.median(2 * np.arcsin(np.linalg.norm(first - second, axis=1).clip(0, 2) / 2)))
+    finite = np.isfinite(seen).all(axis=1) & np.isfinite(then).all(axis=1)
+    seen, then, inliers = seen[finite], then[finite], inliers[finite]
+    found = motion.estimate(essential, seen, then, inliers, pixel)
+    if not found.rotation_sigma <= MOST_ROTATION_SIGMA:
+        return plain
+    seen, then = seen[inliers], then[inliers]
+    turned = replace(
+        plain,
+        rotation=_quaternion(found.rotation),
+        parallax=round(motion.median_angle(seen, then @ found.rotation.T), 6),
+        rotation_sigma=round(found.rotation_sigma, 6),
+    )
+    least = motion.median_angle(seen, then @ motion.rotation_between(then, seen).T)
+    known = least >= LEAST_PARALLAX and found.direction_sigma <= MOST_DIRECTION_SIGMA
+    if found.direction is None or not known:
+        return turned
+    x, y, z = (float(value) for value in found.direction)
+    return replace(turned, direction=(x, y, z), direction_sigma=round(found.direction_sigma, 6))
 
 
 def _unit(rays: NDArray[np.float64]) -> NDArray[np.float64]:

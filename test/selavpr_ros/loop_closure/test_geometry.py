@@ -112,7 +112,7 @@ def test_with_cameras_it_tells_how_they_stand(
 
 def test_a_camera_of_another_size_and_lens_agrees_as_well() -> None:
     scene = Scene(4)
-    there = turned(0.2), np.array([1.0, 0.0, 0.0])
+    there = turned(0.2), np.array([2.0, 0.0, 0.0])
     small = scene.seen(*there, size=(256, 192))  # a thumbnail of the same camera
     found = compare(scene.seen(*HERE), small, CAMERA, CAMERA)
     assert found.inliers > 0.8 * found.matches > 40
