@@ -33,20 +33,26 @@ class ClosureNoise:
     Attributes:
         distance: metres along either axis between two cameras that see the same place.
         heading: radians between their headings.
-        rotation: radians, of a heading that geometric verification measured.
-        direction: radians, of a direction that it measured.
+        rotation: radians, the least of a heading that geometric verification measured: what it
+            states of its own knows nothing of an error of the camera's calibration.
+        direction: radians, the least of a direction that it measured.
         no_parallax: metres between two cameras whose pictures show no parallax.
     """
 
     distance: float = 3.0
     heading: float = math.radians(12.0)
-    rotation: float = math.radians(2.0)
-    direction: float = math.radians(15.0)
+    rotation: float = math.radians(0.5)
+    direction: float = math.radians(5.0)
     no_parallax: float = 1.0
 
 
 LEVEL = 0.5
 """Least horizontal part of a direction: what points up or down says nothing about the plane."""
+
+LITTLE_PARALLAX = math.radians(0.5)
+"""Parallax below which two cameras without a direction stand near each other.
+
+With more, the direction is missing because several explain the points."""
 
 
 def constraint(
@@ -58,8 +64,8 @@ def constraint(
 
     A place recognised is all that is sure: the two cameras stood near each other and looked about
     the same way. Geometric verification with camera_info adds how the second was turned, and in
-    which direction it stood, but not how far: pictures have no scale. So the factor is long and
-    narrow along that direction.
+    which direction it stood, each with its own standard deviation, but not how far: pictures have
+    no scale. So the factor is long and narrow along that direction.
 
     Args:
         closure: as Closure.to_json() gives it, and loop_closure_node publishes it.
@@ -72,28 +78,32 @@ def constraint(
     turn, turn_sigma = 0.0, noise.heading
     place, spread = np.zeros(2), noise.distance**2 * np.eye(2)
     if geometry.get("rotation") is not None:
-        turn, turn_sigma = _heading_of(geometry["rotation"]), noise.rotation
-        if geometry.get("direction") is None:
+        turn = _heading_of(geometry["rotation"])
+        turn_sigma = max(noise.rotation, geometry["rotation_sigma"])
+        if geometry.get("direction") is None and geometry["parallax"] < LITTLE_PARALLAX:
             spread = noise.no_parallax**2 * np.eye(2)
     if geometry.get("direction") is not None:
         right, _, ahead = geometry["direction"]
         if math.hypot(ahead, right) >= LEVEL:
-            place, spread = _along(math.atan2(-right, ahead), noise)
+            sigma = max(noise.direction, geometry["direction_sigma"])
+            place, spread = _along(math.atan2(-right, ahead), sigma, noise)
     back = _turned(-turn)
     covariance = np.zeros((3, 3))
     covariance[:2, :2], covariance[2, 2] = back @ spread @ back.T, turn_sigma**2
     return _of_robot(Constraint(np.array([*place, turn]), covariance), np.array(mounting))
 
 
-def _along(bearing: float, noise: ClosureNoise) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _along(
+    bearing: float, sigma: float, noise: ClosureNoise
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean [2] and covariance [2, 2] of a place that lies in a direction, not far away.
 
-    Of the normal distribution that `noise.distance` is about, the half in front of the camera is
-    left.
+    sigma: radians, of the bearing. Of the normal distribution that `noise.distance` is about, the
+    half in front of the camera is left.
     """
     mean = noise.distance * math.sqrt(2 / math.pi)
     along = noise.distance * math.sqrt(1 - 2 / math.pi)
-    across = mean * math.tan(noise.direction)
+    across = mean * math.tan(sigma)
     turn = _turned(bearing)
     return mean * turn[:, 0], turn @ np.diag([along**2, across**2]) @ turn.T
 

@@ -11,11 +11,18 @@ from examples.slam.track import between, moved
 from examples.streets import Camera
 
 NOISE = ClosureNoise()
+SIGMAS = {"rotation_sigma": math.radians(1.5), "direction_sigma": math.radians(10.0)}
 MATCH = np.array([3.0, -2.0, 0.4])
 STEP = np.array([1.5, -0.8, 0.3])  # where the query's camera is, seen by the match's
 
 
-def closure(match: np.ndarray, query: np.ndarray, direction: bool = True) -> dict:
+def closure(
+    match: np.ndarray,
+    query: np.ndarray,
+    direction: bool = True,
+    sigmas: dict[str, float] = SIGMAS,
+    parallax: float = 0.02,
+) -> dict:
     """What verification finds of two cameras, their poses in the plane: without any error."""
     first, second = (Camera(x, y, 1.5, yaw) for x, y, yaw in (match, query))
     vector, _ = cv2.Rodrigues(first.rotation @ second.rotation.T)
@@ -24,11 +31,8 @@ def closure(match: np.ndarray, query: np.ndarray, direction: bool = True) -> dic
     rotation = [*(axis / angle * math.sin(angle / 2)), math.cos(angle / 2)]
     way = first.to_optical(second.position)
     unit = (way / np.linalg.norm(way)).tolist()
-    return {
-        "verification": {
-            "geometry": {"rotation": rotation, "direction": unit if direction else None}
-        }
-    }
+    found = {"rotation": rotation, "direction": unit if direction else None, "parallax": parallax}
+    return {"verification": {"geometry": {**found, **sigmas}}}
 
 
 def test_a_place_alone_is_here_give_or_take() -> None:
@@ -42,7 +46,19 @@ def test_a_place_alone_is_here_give_or_take() -> None:
 def test_a_measured_turn_is_the_turn_between_the_cameras() -> None:
     step, covariance = constraint(closure(MATCH, moved(MATCH, STEP)))
     assert np.isclose(step[2], STEP[2])
-    assert np.isclose(covariance[2, 2], NOISE.rotation**2)
+    assert np.isclose(covariance[2, 2], SIGMAS["rotation_sigma"] ** 2)
+
+
+def test_nothing_is_surer_than_its_floor() -> None:
+    least = {"rotation_sigma": NOISE.rotation, "direction_sigma": NOISE.direction}
+    tiny = dict.fromkeys(least, 1e-4)
+    there = moved(MATCH, STEP)
+    floored, sure, less = (
+        constraint(closure(MATCH, there, sigmas=sigmas)).covariance
+        for sigmas in (least, tiny, SIGMAS)
+    )
+    assert np.allclose(floored, sure)
+    assert np.linalg.det(less) > 4 * np.linalg.det(sure)
 
 
 def test_the_factor_is_long_in_the_direction_seen_and_narrow_across() -> None:
@@ -67,9 +83,11 @@ def test_what_is_true_is_likely(distance: float) -> None:
 
 
 def test_without_parallax_the_cameras_stand_together() -> None:
-    said = constraint(closure(MATCH, moved(MATCH, STEP), direction=False))
-    assert not said.step[:2].any()
-    assert np.allclose(said.covariance[:2, :2], NOISE.no_parallax**2 * np.eye(2))
+    for parallax, sigma in ((0.005, NOISE.no_parallax), (0.03, NOISE.distance)):
+        seen = closure(MATCH, moved(MATCH, STEP), direction=False, parallax=parallax)
+        said = constraint(seen)
+        assert not said.step[:2].any()
+        assert np.allclose(said.covariance[:2, :2], sigma**2 * np.eye(2))
 
 
 def test_a_direction_upwards_says_nothing_about_the_plane() -> None:
@@ -84,8 +102,8 @@ def test_a_camera_that_looks_elsewhere_says_the_same_of_the_robot() -> None:
     mounting = np.array([0.4, -0.2, 2.0])
     robots = MATCH, moved(MATCH, STEP)
     cameras = [moved(robot, mounting) for robot in robots]
-    said = constraint(closure(*cameras), mounting=tuple(mounting))
-    seen = constraint(closure(*cameras))
+    said = constraint(closure(cameras[0], cameras[1]), mounting=tuple(mounting))
+    seen = constraint(closure(cameras[0], cameras[1]))
     # The same two cameras, and the robot that each of them is on.
     there = moved(moved(cameras[0], seen.step), between(mounting, np.zeros(3)))
     assert np.allclose(said.step, between(robots[0], there))
