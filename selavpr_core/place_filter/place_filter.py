@@ -27,6 +27,7 @@ from selavpr_core.place_filter.nearby import Nearby
 from selavpr_core.place_filter.neighbours import Pairs
 from selavpr_core.place_filter.places import VIEW_SIGMA, Places
 from selavpr_core.place_filter.settings import FilterSettings
+from selavpr_core.place_filter.support import Support
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -93,6 +94,7 @@ class PlaceFilter:
         self._seen = np.zeros(len(self.places))  # excesses of the last image that counted in full
         self._counted = 0.0  # novelty since then
         self._fresh = True
+        self._support = Support()
 
     def update(
         self, places: ArrayLike, similarities: ArrayLike, motion: Motion | None, seconds: float
@@ -106,7 +108,8 @@ class PlaceFilter:
             seconds: since the last image; at least 0.
         """
         listed = np.asarray(places, np.int64)
-        excess = excesses(np.asarray(similarities, np.float64))
+        alike = np.asarray(similarities, np.float64)
+        excess = excesses(alike)
         distances = self._move(motion, max(seconds, 0.0))
         around = self.places.neighbours.around(self._hypotheses.means[:, :2])
         self._leave(distances, around)
@@ -120,6 +123,7 @@ class PlaceFilter:
             self._bear(listed, ratios[listed] ** share, share)
             self._tidy()
         self._doubt()
+        self._watch(listed, alike, max(seconds, 0.0))
         return self._belief()
 
     # --- motion
@@ -256,6 +260,17 @@ class PlaceFilter:
         needed = np.where(hypotheses.sure, self.settings.doubted, self.settings.localised)
         hypotheses.sure = hypotheses.weights >= needed
 
+    def _watch(self, listed: Indices, similarities: Array, seconds: float) -> None:
+        """Note whether the image shows the places around the likeliest pose."""
+        hypotheses = self._hypotheses
+        if not len(hypotheses) or not len(listed):
+            return
+        best = int(np.argmax(hypotheses.weights))
+        offsets = self.places.positions[listed, :2] - hypotheses.means[best, :2]
+        near = (offsets**2).sum(axis=1) <= (2.0 * self.places.reaches[listed]) ** 2
+        lead = float(similarities[near].max(initial=-1.0) - np.median(similarities))
+        self._support.look(lead, bool(hypotheses.sure[best]), seconds)
+
     # --- answer
 
     def _belief(self) -> Belief:
@@ -275,7 +290,8 @@ class PlaceFilter:
         if probability >= self.settings.candidate:
             sigma = math.sqrt(float(np.linalg.eigvalsh(covariance[:2, :2])[-1]))
             narrow = sigma <= self.settings.widest
-            state = "localised" if hypotheses.sure[best] and narrow else "candidate"
+            seen = hypotheses.sure[best] and not self._support.lost
+            state = "localised" if seen and narrow else "candidate"
         return Belief(state, min(probability, 1.0), position, yaw, covariance, place)
 
     def _nearest(self, pose: Array) -> int:
