@@ -2,6 +2,7 @@
 
 from selavpr_core.calibration.answers import Answers
 from selavpr_core.calibration.asking import RADIUS, Asked, ask_drive, ask_own_places
+from selavpr_core.calibration.recordings import stamps_to_compare
 from selavpr_core.calibration.thresholds import (
     Choice,
     Curve,
@@ -20,5 +21,6 @@ __all__ = [
     "ask_own_places",
     "choose_thresholds",
     "curve",
+    "stamps_to_compare",
     "times_the_queries",
 ]

@@ -122,6 +122,7 @@ def ask_drive(
     candidates: int = 100,
     radius: float = RADIUS,
     progress: Progress | None = None,
+    compared: PlaceMap | None = None,
 ) -> Asked:
     """Ask a map where the places of another drive are, at most 5000 of them, evenly spaced.
 
@@ -133,11 +134,16 @@ def ask_drive(
         place_map: the map.
         drive: the queries as a map of their own, in the same frame and of the same model.
         mode, candidates, radius, progress: as for `ask_own_places`.
+        compared: more pictures of the drive (`stamps_to_compare`), to know its own segments by;
+            they are no queries.
 
     Raises:
         MapError: as Localizer.
     """
-    own = same_recordings(place_map, drive, _STAND_IN_GAP * radius).any(axis=0)
+    own = np.zeros(len(place_map.segments), bool)
+    for pictures in (drive, compared):
+        if pictures is not None:
+            own |= same_recordings(place_map, pictures, _STAND_IN_GAP * radius).any(axis=0)
     geometry = _Geometry(
         place_map.part(np.flatnonzero(~own).tolist()) if own.any() else place_map,
         drive,

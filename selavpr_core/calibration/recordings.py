@@ -16,6 +16,9 @@ from selavpr_core.place_map import PlaceMap, SegmentInfo
 _SAME_PICTURE = 0.95
 _SAME_CODE = 0.85
 _MOST_COMPARED = 200  # pictures of a segment: more would not be surer
+# Pictures to read for the comparison alone: of all segments together, and of each at least.
+_MOST_READ = 50
+_LEAST_READ = 5
 
 PAUSE = 60 * 10**9
 """Nanoseconds: recordings less apart than this, one after the other, are of one drive."""
@@ -100,6 +103,33 @@ def same_recordings(place_map: PlaceMap, drive: PlaceMap, apart: float) -> NDArr
                     place_map, places, drive, queries
                 ) <= apart and _of_the_same_pictures(place_map, places, drive, queries)
     return same
+
+
+def stamps_to_compare(place_map: PlaceMap, drive: PlaceMap) -> NDArray[np.int64]:
+    """Return stamps of which a drive may have pictures that `same_recordings` needs.
+
+    A cut of a recording begins elsewhere, and its places may all lie between those of the whole.
+    These are the stamps of some places, evenly spread, of each segment from the time of the drive
+    that has no stamp in common with it: at most 50, or five of each of many segments.
+
+    Args:
+        place_map: the map.
+        drive: the drive as a map of its own.
+
+    Returns:
+        [K] int64 nanoseconds, ascending.
+    """
+    if not len(drive):
+        return np.empty(0, np.int64)
+    during = []
+    for _, places in place_map.numbered_segments():
+        ours = np.sort(place_map.stamps[places.start : places.stop])
+        ours = ours[(ours >= drive.stamps.min()) & (ours <= drive.stamps.max())]
+        if len(ours) and not np.isin(ours, drive.stamps).any():
+            during.append(ours)
+    most = max(_LEAST_READ, _MOST_READ // max(1, len(during)))
+    spread = [ours[:: -(-len(ours) // most)] for ours in during]
+    return np.unique(np.concatenate(spread)) if spread else np.empty(0, np.int64)
 
 
 def _distance(place_map: PlaceMap, places: range, drive: PlaceMap, queries: range) -> float:

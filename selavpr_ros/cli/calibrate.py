@@ -7,7 +7,7 @@ import logging
 import math
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -200,11 +200,11 @@ def _ask_own_places(place_map: PlaceMap, options: argparse.Namespace) -> tuple[A
 
 
 def _ask_bag(place_map: PlaceMap, options: argparse.Namespace) -> tuple[Asked, str]:
-    from selavpr_core.calibration import ask_drive
+    from selavpr_core.calibration import ask_drive, stamps_to_compare
     from selavpr_core.place_map import ModelInfo
     from selavpr_core.place_map.manifest import check_same_model
     from selavpr_ros.errors import BagError
-    from selavpr_ros.mapping.queries import query_drive
+    from selavpr_ros.mapping.queries import frames_at, query_drive
     from selavpr_ros.mapping.settings import MappingSettings
 
     path, bag = place_map.path, Path(options.queries)
@@ -227,9 +227,19 @@ def _ask_bag(place_map: PlaceMap, options: argparse.Namespace) -> tuple[Asked, s
             )
         if place_map.datum is None:
             _logger.warning("the poses of %s are taken to be in the frame of %s", bag, path)
-        with _query_bar() as progress:
+        with ExitStack() as stack:
+            compared = None
+            if len(stamps := stamps_to_compare(place_map, drive)):
+                more = frames_at(bag, stamps, drive, describer, options.image_topic, progress=True)
+                compared = stack.enter_context(more)
             asked = ask_drive(
-                place_map, drive, options.mode, options.candidates, options.radius, progress
+                place_map,
+                drive,
+                options.mode,
+                options.candidates,
+                options.radius,
+                stack.enter_context(_query_bar()),
+                compared,
             )
     without = f", without {_segments(asked)}" if asked.own else ""
     return asked, f"the drive {bag}{without}"

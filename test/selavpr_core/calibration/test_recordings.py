@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from selavpr_core.calibration.recordings import drives, same_recordings
+from selavpr_core.calibration.recordings import drives, same_recordings, stamps_to_compare
 from selavpr_core.place_map import MapWriter, ModelInfo, PlaceMap
 
 from .worlds import CODE_BYTES, HOUR, MODEL, SECOND, described, road, write
@@ -64,6 +64,23 @@ def test_it_is_known_by_the_pictures_that_both_have(tmp_path: Path) -> None:
     assert same(place_map, recorded(tmp_path / "part", road(0, 400), rows=slice(41, None, 3)))
     none_of_both = recorded(tmp_path / "none", road(0, 400), rows=slice(41, None, 5))
     assert not same(place_map, none_of_both)
+
+
+def test_the_pictures_to_compare_are_those_that_a_cut_may_have(tmp_path: Path) -> None:
+    place_map = recorded(tmp_path / "map", road(0, 2000), rows=slice(0, None, 2))
+    cut = recorded(tmp_path / "cut", road(0, 2000), rows=slice(51, 460, 2))
+    stamps = stamps_to_compare(place_map, cut)
+    assert 40 <= len(stamps) <= 50
+    assert set(stamps) <= set(place_map.stamps)
+    assert (np.diff(stamps) == stamps[1] - stamps[0]).all()
+    assert stamps[0] == 52 * SECOND
+    assert stamps[-1] > 450 * SECOND
+    # There is nothing to read where there are some already, or where none can be.
+    for rows in (slice(51, 460), slice(0, None, 2)):
+        other = recorded(tmp_path / f"from {rows.start}", road(0, 2000), rows=rows)
+        assert len(stamps_to_compare(place_map, other)) == 0
+    later = recorded(tmp_path / "later", road(0, 2000), start=HOUR / SECOND)
+    assert len(stamps_to_compare(place_map, later)) == 0
 
 
 def test_who_begins_with_the_same_picture_may_go_on_at_another_speed(tmp_path: Path) -> None:

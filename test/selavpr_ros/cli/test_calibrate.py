@@ -295,6 +295,22 @@ def test_the_bag_of_the_map_itself_is_no_second_drive(
     assert "give the bag of another drive, or leave --queries out" in error
 
 
+def test_a_cut_of_the_bag_of_the_map_is_no_second_drive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every second image is a keyframe of the whole, and every other one of the cut."""
+    monkeypatch.setattr(calibrate, "describer_for", lambda *_: grey())
+    stamps = [START + t * SECOND // 4 for t in range(4 * 60)]
+    images = [(stamp, picture(i, 96, 128)) for i, stamp in enumerate(stamps)]
+    fixes = [(s, 55.7 + 1.05 * t / 111_353, 13.2, 40.0, 1.0) for t, s in enumerate(stamps)]
+    whole = write_drive(tmp_path / "whole", images=images, fixes=fixes)
+    cut = write_drive(tmp_path / "cut", images=images[41:], fixes=fixes[41:])
+    build_map([whole], tmp_path / "map", grey())
+    assert run(tmp_path / "map", "--queries", cut) == 2
+    (error,) = (line for line in capsys.readouterr().err.splitlines() if "frames kept" not in line)
+    assert f"{cut} is in {tmp_path / 'map'} already, as segment whole: " in error
+
+
 def test_a_bag_of_a_map_of_two_does_not_find_itself(
     grey_map: Path, bags: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

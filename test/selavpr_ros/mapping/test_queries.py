@@ -9,7 +9,7 @@ from selavpr_core.geodesy import Datum
 from selavpr_core.place_map import PlaceMap
 from selavpr_ros.errors import BagError
 from selavpr_ros.mapping import MappingSettings, build_map
-from selavpr_ros.mapping.queries import query_drive
+from selavpr_ros.mapping.queries import frames_at, query_drive
 from test.bags_on_disk import write_bag
 from test.selavpr_ros.mapping.describing import grey, picture
 
@@ -45,6 +45,32 @@ def test_queries_are_the_places_of_the_same_drive(tmp_path: Path) -> None:
         assert queries.thumbnail(0) == built.thumbnail(0)
         assert (summary.frames, summary.kept) == (8, len(queries)) == (8, 4)
     assert not folder.exists()
+
+
+def test_frames_of_given_stamps_lie_where_the_drive_is(tmp_path: Path) -> None:
+    bag = write_drive(tmp_path / "bag")
+    datum = Datum.at(55.7, 13.2)
+    with (
+        query_drive(bag, datum, grey(), MappingSettings(keyframe_distance=6.0)) as (queries, _),
+        query_drive(bag, datum, grey()) as (all_frames, _),
+        frames_at(bag, {STAMPS[5], STAMPS[1], START + 1}, queries, grey()) as frames,
+    ):
+        folder = frames.path
+        assert len(queries) == 4
+        assert frames.stamps.tolist() == [STAMPS[1], STAMPS[5]]
+        assert frames.datum == datum
+        np.testing.assert_array_equal(frames.gather([0, 1]), all_frames.gather([1, 5]))
+        np.testing.assert_allclose(frames.positions, all_frames.positions[[1, 5]], atol=0.01)
+    assert not folder.exists()
+
+
+def test_a_bag_without_frames_of_given_stamps_gives_none(tmp_path: Path) -> None:
+    bag = write_drive(tmp_path / "bag")
+    with (
+        query_drive(bag, Datum.at(55.7, 13.2), grey()) as (queries, _),
+        frames_at(bag, [START + 1], queries, grey()) as frames,
+    ):
+        assert len(frames) == 0
 
 
 def test_nothing_remains_when_the_block_fails(tmp_path: Path) -> None:
