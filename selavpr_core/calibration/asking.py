@@ -140,10 +140,7 @@ def ask_drive(
     Raises:
         MapError: as Localizer.
     """
-    own = np.zeros(len(place_map.segments), bool)
-    for pictures in (drive, compared):
-        if pictures is not None:
-            own |= same_recordings(place_map, pictures, _STAND_IN_GAP * radius).any(axis=0)
+    own = same_recordings(place_map, drive, _STAND_IN_GAP * radius, compared).any(axis=0)
     geometry = _Geometry(
         place_map.part(np.flatnonzero(~own).tolist()) if own.any() else place_map,
         drive,

@@ -78,7 +78,9 @@ def _jump(place_map: PlaceMap, before: range, after: range) -> float:
     return float(np.hypot(*(place_map.positions[first] - place_map.positions[last])[:2]))
 
 
-def same_recordings(place_map: PlaceMap, drive: PlaceMap, apart: float) -> NDArray[np.bool_]:
+def same_recordings(
+    place_map: PlaceMap, drive: PlaceMap, apart: float, compared: PlaceMap | None = None
+) -> NDArray[np.bool_]:
     """Tell which segments of a drive and of a map are of one recording.
 
     They are if the segment is made of pictures of the drive: at least half of those with equal
@@ -91,6 +93,7 @@ def same_recordings(place_map: PlaceMap, drive: PlaceMap, apart: float) -> NDArr
         place_map: the map.
         drive: the drive as a map of its own, in the same frame and of the same model.
         apart: metres from where the segment is within which the drive is there, too.
+        compared: more pictures of the drive (`stamps_to_compare`).
 
     Returns:
         [D, M] for the D segments of the drive and the M of the map.
@@ -99,9 +102,13 @@ def same_recordings(place_map: PlaceMap, drive: PlaceMap, apart: float) -> NDArr
     for row, (theirs, queries) in enumerate(drive.numbered_segments()):
         for column, (ours, places) in enumerate(place_map.numbered_segments()):
             if ours.first_stamp <= theirs.last_stamp and theirs.first_stamp <= ours.last_stamp:
-                same[row, column] = _distance(
-                    place_map, places, drive, queries
-                ) <= apart and _of_the_same_pictures(place_map, places, drive, queries)
+                same[row, column] = _distance(place_map, places, drive, queries) <= apart and (
+                    _of_the_same_pictures(place_map, places, drive, queries)
+                    or (
+                        compared is not None
+                        and _of_the_same_pictures(place_map, places, compared, range(len(compared)))
+                    )
+                )
     return same
 
 

@@ -45,8 +45,8 @@ def recorded(
     return PlaceMap.load(path)
 
 
-def same(place_map: PlaceMap, drive: PlaceMap) -> bool:
-    ((said,),) = same_recordings(place_map, drive, APART)
+def same(place_map: PlaceMap, drive: PlaceMap, compared: PlaceMap | None = None) -> bool:
+    ((said,),) = same_recordings(place_map, drive, APART, compared)
     return bool(said)
 
 
@@ -64,6 +64,19 @@ def test_it_is_known_by_the_pictures_that_both_have(tmp_path: Path) -> None:
     assert same(place_map, recorded(tmp_path / "part", road(0, 400), rows=slice(41, None, 3)))
     none_of_both = recorded(tmp_path / "none", road(0, 400), rows=slice(41, None, 5))
     assert not same(place_map, none_of_both)
+
+
+def test_it_is_known_by_more_pictures_than_its_places(tmp_path: Path) -> None:
+    place_map = recorded(tmp_path / "map", road(0, 400), rows=slice(0, None, 2))
+    cut = recorded(tmp_path / "cut", road(0, 400), rows=slice(41, None, 2))
+    more = recorded(tmp_path / "more", road(0, 400), rows=slice(42, None, 10))
+    at_dusk = recorded(tmp_path / "dusk", road(0, 400), light=2, rows=slice(42, None, 10))
+    assert same(place_map, cut, more)
+    assert not same(place_map, cut)
+    assert not same(place_map, cut, at_dusk)
+    # One picture may be the same, but it is the drive as a whole that is where the segment is.
+    slower = recorded(tmp_path / "slower", road(0, 400), every=1.37, rows=slice(1, None))
+    assert not same(place_map, slower, recorded(tmp_path / "first", road(0, 400), rows=slice(1)))
 
 
 def test_the_pictures_to_compare_are_those_that_a_cut_may_have(tmp_path: Path) -> None:
