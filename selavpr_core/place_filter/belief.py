@@ -17,12 +17,14 @@ class Belief:
     """Where the camera is in the map frame, and how sure that is.
 
     state: "localised" where one hypothesis has nearly all of the probability, or had it and still
-    has most of it, and its region is small, "candidate" where it has at least half, else "lost".
+    has most of it, its region is small and images show it, "candidate" where it has at least half,
+    else "lost".
     probability: in [0, 1], that the camera is where the best hypothesis says. position: `[3]`
     float64, metres. yaw: radians, counter-clockwise from x; nan where unknown. covariance:
     `[6, 6]` float64 of x, y, z, roll, pitch, yaw (REP-103); symmetric, positive definite; given
     that the best hypothesis is right. place: number of the place nearest to the position that
-    looks the same way.
+    looks the same way. seen: whether the last images showed that place about as well as those did
+    that made it certain.
     Position, yaw and covariance are nan, and place is -1, where there is no hypothesis at all.
     """
 
@@ -32,6 +34,7 @@ class Belief:
     yaw: float
     covariance: NDArray[np.float64]
     place: int
+    seen: bool = True
 
     @property
     def position_sigma(self) -> float:

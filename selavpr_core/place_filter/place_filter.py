@@ -290,9 +290,10 @@ class PlaceFilter:
         if probability >= self.settings.candidate:
             sigma = math.sqrt(float(np.linalg.eigvalsh(covariance[:2, :2])[-1]))
             narrow = sigma <= self.settings.widest
-            seen = hypotheses.sure[best] and not self._support.lost
-            state = "localised" if seen and narrow else "candidate"
-        return Belief(state, min(probability, 1.0), position, yaw, covariance, place)
+            certain = hypotheses.sure[best] and narrow and not self._support.lost
+            state = "localised" if certain else "candidate"
+        probability = min(probability, 1.0)
+        return Belief(state, probability, position, yaw, covariance, place, not self._support.lost)
 
     def _nearest(self, pose: Array) -> int:
         """The place nearest to a pose [3]; a radian of heading counts as ten metres."""

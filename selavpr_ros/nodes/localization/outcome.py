@@ -66,7 +66,7 @@ class Unsettled:
 
     state: "candidate" where one place has most of the probability, else "lost". similarity: of the
     image to its best match. place, segment, estimate, probability: of the likeliest hypothesis;
-    -1, "", None and 0 where there is none.
+    -1, "", None and 0 where there is none. seen: whether images show that place.
     """
 
     state: Literal["lost", "candidate"]
@@ -75,6 +75,7 @@ class Unsettled:
     segment: str
     estimate: PoseEstimate | None
     probability: float
+    seen: bool = True
 
     def __str__(self) -> str:
         if self.estimate is None:
@@ -83,7 +84,9 @@ class Unsettled:
         likely += describe_probability(self.probability)
         if self.state == "lost":
             return f"not localised: lost, at best {likely}"
-        return f"not localised: candidate, {likely}, sigma {self.estimate.position_sigma:.2f} m"
+        unseen = "" if self.seen else ", but images show something else"
+        sigma = f"sigma {self.estimate.position_sigma:.2f} m"
+        return f"not localised: candidate, {likely}, {sigma}{unseen}"
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,15 @@ def verdict_by_filter(
     estimate = _estimate(belief, recognition)
     if belief.state == "localised":
         return Localized(similarity, belief.place, segment, estimate, belief.probability)
-    return Unsettled(belief.state, similarity, belief.place, segment, estimate, belief.probability)
+    return Unsettled(
+        belief.state,
+        similarity,
+        belief.place,
+        segment,
+        estimate,
+        belief.probability,
+        belief.seen,
+    )
 
 
 def _estimate(belief: Belief, recognition: Recognition) -> PoseEstimate:

@@ -121,6 +121,7 @@ def test_pictures_of_elsewhere_end_a_pose_that_stays_likely(
     beliefs = [look_at(next(ways), 0.2) for _ in range(LOOKS + 2)]
     assert [b.state for b in beliefs[LOOKS - 1 :]] == ["candidate"] * 3
     assert beliefs[-1].probability > 0.9
+    assert [b.seen for b in beliefs[LOOKS - 2 :]] == [True, False, False, False]
     assert look_at(next(ways), 1.0).state == "localised"
     following.reset()
     assert look_at(next(ways), 0.2).state != "localised"

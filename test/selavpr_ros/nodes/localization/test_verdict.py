@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -69,6 +70,10 @@ def test_until_then_it_says_what_is_likeliest(state: State) -> None:
     assert isinstance(unsure, Unsettled)
     assert (unsure.state, unsure.place, unsure.segment) == (state, 57, "drive 5")
     assert unsure.probability == 0.4
+    assert unsure.seen
+    unseen = verdict_by_filter(replace(belief(state, 0.4), seen=False), RECOGNITION, MAP)
+    assert isinstance(unseen, Unsettled)
+    assert not unseen.seen
     assert unsure.estimate is not None
 
 
