@@ -21,8 +21,8 @@ kidnapping  The rendered drive "again" goes on elsewhere in the map at once, and
 The filter's settings were chosen on the rendered towns of seeds 21 (by earlier weights), 41 and 42,
 and on made-up roads of seeds 100 to 105; the default seed, 33, chose none.
 That "localised" is harder to reach than to keep was thought of when it had been tried on 33, and
-false poses were fewer there; the two probabilities were chosen on the others. How long a pose lasts
-that images do not show was chosen on made-up roads of seeds 100 to 103 and on other rendered drives.
+false poses were fewer there; the two probabilities were chosen on the others. How long a pose
+lasts that images do not show was chosen on roads of seeds 100 to 103 and on other rendered drives.
 
 localised   the share of the frames from the mapped ground (a place within 10 m that looks the same
             way within 45 degrees) with a pose that is published: state "localised", or, without
