@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from selavpr_core.camera import CameraModel
 from selavpr_ros.loop_closure import motion
-from selavpr_ros.loop_closure.camera import focal, rays
+from selavpr_ros.loop_closure.camera import comparable, focal, rays
 
 PICTURE_SIDE = 512
 """Pixels of the longest side of the pictures that keyframes are verified by."""
@@ -50,7 +50,7 @@ class Geometry:
     """What two pictures have in common.
 
     Attributes:
-        model: "essential" where both cameras are known, else "fundamental".
+        model: "essential" where both cameras are known and comparable, else "fundamental".
         matches: features that were matched.
         inliers: those of them that agree with one epipolar geometry.
         coverage: share of 8 x 8 cells of the picture with an inlier, the smaller of the two.
@@ -134,10 +134,17 @@ def compare(
     """Find the epipolar geometry that most matched features of two pictures agree with.
 
     With both cameras it is the essential matrix, and tells how the cameras stood to each other;
-    else the fundamental matrix. By MAGSAC (Barath et al. 2019) of OpenCV.
+    else, or where one sees by far the smaller part, the fundamental matrix. By MAGSAC (Barath et
+    al. 2019) of OpenCV.
     """
     pairs = _matched(match.descriptors, query.descriptors)
     first, second = match.points[pairs[:, 0]], query.points[pairs[:, 1]]
+    if (
+        match_camera is not None
+        and query_camera is not None
+        and not comparable(match_camera, match.size, query_camera, query.size)
+    ):
+        match_camera = query_camera = None
     calibrated = match_camera is not None and query_camera is not None
     model = "essential" if calibrated else "fundamental"
     if len(pairs) < MIN_POINTS:

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
-from selavpr_core.camera import CameraModel
+from selavpr_core.camera import CameraModel, DistortionModel, undistorted
 
 PINHOLE = CameraModel(640, 480, 500.0, 510.0, 310.0, 250.0)
 
@@ -34,9 +35,62 @@ def test_a_picture_of_another_shape_cannot(size: tuple[int, int]) -> None:
         {"distortion": (0.1, 0.2, 0.3)},
         {"distortion": (0.1,) * 5, "model": "equidistant"},
         {"model": "mei"},
+        {"distortion": (100.0, 0.0, 0.0, 0.0, 0.0)},
+        {"distortion": (-1.0, 0.0, 0.0, 0.0)},
+        {"distortion": (1e3, -1e3, 0.0, 0.0, 1e3)},
+        {"distortion": (0.0, 0.0, 1.0, 1.0)},
+        {"distortion": (1e300,) * 5},
+        {"distortion": (-1.0, 0.0, 0.0, 0.0), "model": "equidistant"},
+        {"distortion": (1e300,) * 4, "model": "equidistant"},
     ],
 )
 def test_a_camera_that_nobody_can_compute_with_is_refused(wrong: dict[str, object]) -> None:
     good = {"width": 640, "height": 480, "fx": 500.0, "fy": 500.0, "cx": 320.0, "cy": 240.0}
     with pytest.raises(ValueError, match=r"camera|distortion|coefficients"):
         CameraModel(**{**good, **wrong})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("size", "focal", "distortion", "model"),
+    [
+        ((1280, 720), 912.0, (0.1548, -0.4848, -0.0009, 0.0002, 0.4379), "plumb_bob"),  # D435i
+        ((752, 480), 458.0, (-0.2834, 0.0740, 0.0002, 0.0), "plumb_bob"),  # EuRoC
+        ((1392, 512), 959.0, (-0.3691, 0.1968, 0.0014, 0.0006, -0.0677), "plumb_bob"),  # KITTI
+        ((640, 480), 517.0, (0.2624, -0.9531, -0.0054, 0.0026, 1.1633), "plumb_bob"),  # TUM fr1
+        ((1920, 1080), 900.0, (-0.25, 0.08, 0.0, 0.0, -0.012), "plumb_bob"),  # 94 degrees wide
+        ((848, 800), 286.0, (-0.005, 0.038, -0.036, 0.006), "equidistant"),  # T265
+        ((1280, 800), 200.0, (0.05, -0.01, 0.002, 0.0), "equidistant"),  # sees behind itself
+        (
+            (1280, 720),
+            606.0,
+            (0.5166, -2.6312, 0.0006, -0.0002, 1.5203, 0.3974, -2.456, 1.4484),
+            "rational_polynomial",
+        ),  # Azure Kinect, colour
+        (
+            (1024, 1024),
+            504.0,
+            (5.2666, 3.5199, 0.0, 0.0, 0.1804, 5.5957, 5.3386, 0.9496),
+            "rational_polynomial",
+        ),  # Azure Kinect, depth: 120 degrees
+        (
+            (1920, 1080),
+            1498.0,
+            (22.92, -75.28, -0.0009, -0.0002, 68.97, 22.7, -74.56, 68.5),
+            "rational_polynomial",
+        ),  # OAK-D
+        (
+            (640, 480),
+            500.0,
+            (-0.2, 0.05, 0, 0, 0, 0, 0, 0, 0.001, 0, 0.001, 0, 0.01, 0.01),
+            "rational_polynomial",
+        ),  # a tilted sensor
+    ],
+)
+def test_lenses_that_there_are_can_be_computed_with(
+    size: tuple[int, int], focal: float, distortion: tuple[float, ...], model: DistortionModel
+) -> None:
+    middle = (size[0] - 1) / 2, (size[1] - 1) / 2
+    camera = CameraModel(*size, focal, focal, *middle, distortion, model)
+    rows = np.linspace(0.45, 0.55, 5)[:, None] * size
+    off = undistorted(camera, rows) - (rows - middle) / focal
+    assert np.abs(off).max() < 0.1  # near the middle a lens bends little

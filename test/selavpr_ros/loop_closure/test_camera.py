@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from selavpr_core.camera import CameraModel
-from selavpr_ros.loop_closure.camera import focal, rays
+from selavpr_ros.loop_closure.camera import comparable, focal, rays
 
 PINHOLE = CameraModel(640, 480, 500.0, 510.0, 310.0, 250.0)
 
@@ -60,3 +60,11 @@ def distorted(x: float, y: float, model: str, d: tuple[float, ...]) -> tuple[flo
 
 def test_no_points_have_no_rays() -> None:
     assert rays(PINHOLE, np.empty((0, 2), np.float32), (640, 480)).shape == (0, 2)
+
+
+@pytest.mark.parametrize(("longer", "together"), [(1.0, True), (2.4, True), (2.6, False)])
+def test_a_long_lens_is_not_compared_with_a_normal_one(longer: float, together: bool) -> None:
+    tele = CameraModel(1280, 960, 1000.0 * longer, 1020.0 * longer, 620.0, 500.0)
+    for size in ((640, 480), (320, 240)):  # however small the pictures are
+        assert comparable(PINHOLE, (640, 480), tele, size) == together
+        assert comparable(tele, size, PINHOLE, (640, 480)) == together

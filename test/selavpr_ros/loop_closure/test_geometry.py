@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -118,6 +119,20 @@ def test_a_camera_of_another_size_and_lens_agrees_as_well() -> None:
     assert found.inliers > 0.8 * found.matches > 40
     assert found.direction is not None
     assert found.direction[0] > 0.98
+
+
+@pytest.mark.parametrize("times", [1.0, 2.0, 10.0, 100.0])
+def test_a_long_lens_does_not_make_unrelated_pictures_agree(times: float) -> None:
+    tele = replace(CAMERA, fx=400.0 * times, fy=400.0 * times)
+    for seed in range(4):
+        scene, shuffled = Scene(seed), Scene(seed)
+        rng = np.random.default_rng(seed)
+        seen, other = scene.seen(*HERE), shuffled.seen(*HERE)
+        moved = other._replace(points=rng.permutation(other.points))
+        for cameras in ((CAMERA, tele), (tele, CAMERA)):
+            found = compare(seen, moved, *cameras)
+            assert found.model == ("essential" if times < 2.5 else "fundamental")
+            assert found.inliers < 20
 
 
 def test_a_turn_on_the_spot_has_no_direction() -> None:
