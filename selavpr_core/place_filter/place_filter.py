@@ -268,7 +268,9 @@ class PlaceFilter:
         best = int(np.argmax(hypotheses.weights))
         offsets = self.places.positions[listed, :2] - hypotheses.means[best, :2]
         near = (offsets**2).sum(axis=1) <= (2.0 * self.places.reaches[listed]) ** 2
-        lead = float(similarities[near].max(initial=-1.0) - np.median(similarities))
+        ascending, count = np.sort(similarities), len(similarities)
+        middle = 0.5 * (ascending[(count - 1) // 2] + ascending[count // 2])
+        lead = float(similarities[near].max(initial=-1.0) - middle)
         self._support.look(lead, bool(hypotheses.sure[best]), seconds)
 
     # --- answer
