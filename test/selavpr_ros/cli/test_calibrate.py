@@ -212,15 +212,20 @@ def test_the_closest_is_stored_if_asked(blurred: Path, capsys: pytest.CaptureFix
     assert missed in capsys.readouterr().out
 
 
-def test_where_nothing_is_shown_nothing_comes_closest(
-    grey_map: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    stamps = [NEXT_DAY + t * SECOND for t in range(2)]
-    two = write_drive(
-        tmp_path / "two",
+def drive_of(path: Path, count: int) -> Path:
+    """A bag of the first pictures of the road, a day after the map's."""
+    stamps = [NEXT_DAY + t * SECOND for t in range(count)]
+    return write_drive(
+        path,
         images=[(stamp, picture(i, 96, 128)) for i, stamp in enumerate(stamps)],
         fixes=[(s, 55.7 + 4.2 * t / 111_353, 13.2, 40.0, 1.0) for t, s in enumerate(stamps)],
     )
+
+
+def test_where_nothing_is_shown_nothing_comes_closest(
+    grey_map: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    two = drive_of(tmp_path / "two", 2)
     assert run(grey_map, "--queries", two, "--closest") == 2
     out, error = capsys.readouterr()
     (said,) = (line for line in error.splitlines() if "frames kept" not in line)
@@ -347,12 +352,7 @@ def test_a_second_drive_of_the_same_stamps(
 def test_a_second_drive_that_is_too_short(
     grey_map: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stamps = [NEXT_DAY + t * SECOND for t in range(40)]
-    short = write_drive(
-        tmp_path / "short",
-        images=[(stamp, picture(i, 96, 128)) for i, stamp in enumerate(stamps)],
-        fixes=[(s, 55.7 + 4.2 * t / 111_353, 13.2, 40.0, 1.0) for t, s in enumerate(stamps)],
-    )
+    short = drive_of(tmp_path / "short", 40)
     assert run(grey_map, "--queries", short) == 2
     assert "give a longer drive with --queries: about" in capsys.readouterr().err
 
