@@ -14,21 +14,24 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from rclpy.executors import Executor
+from typing import Any
 
 # A launch file sends SIGTERM five seconds after SIGINT: by then the process must be gone.
 END_WITHIN = 4.0
+
+INTERRUPT_AFTER = 0.5  # s that the callback in work is left to end by itself
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopSignal:
-    """Turns the first SIGINT or SIGTERM into KeyboardInterrupt, and sees to it that it ends.
+    """Turns SIGINT and SIGTERM into the end of the work in the main thread, and sees to it.
+
+    Until the node spins, and in a callback that goes on for INTERRUPT_AFTER seconds, that is a
+    KeyboardInterrupt. While the node spins, it is a flag: an exception at any line of rclpy would
+    leave what it was at half done, and with it the node in the graph.
 
     A thread hears of the signal even while the main thread is inside a library: it wakes the
     executor, and ends the process with code 0 where the main thread has not done so in time.
@@ -37,8 +40,9 @@ class StopSignal:
     def __init__(self, end_within: float) -> None:
         self._end_within = end_within
         self._signalled = False
+        self._overdue = False
         self._ignored = False
-        self._executor: Executor | None = None
+        self._wake: Callable[[], None] | None = None
 
     @property
     def signalled(self) -> bool:
@@ -54,9 +58,14 @@ class StopSignal:
             signal.signal(number, self._handle)
         threading.Thread(target=self._watch, args=(reading,), name="signals", daemon=True).start()
 
-    def wake_on_signal(self, executor: Executor | None) -> None:
-        """Have this executor woken when a signal comes; None lets go of it."""
-        self._executor = executor
+    @contextlib.contextmanager
+    def spinning(self, wake: Callable[[], None]) -> Iterator[None]:
+        """Within, the main thread looks at `signalled` after each callback, and once woken."""
+        self._wake = wake
+        try:
+            yield
+        finally:
+            self._wake = None
 
     def ignore(self) -> None:
         """Let no further signal disturb the end of the process."""
@@ -69,20 +78,37 @@ class StopSignal:
         # Launch files and impatient people send it twice: the second must not disturb the end.
         first = not self._signalled
         self._signalled = True
-        if first and not self._ignored:
+        if self._ignored:
+            return
+        if self._wake is None:
+            interrupted = first
+        else:
+            interrupted, self._overdue = self._overdue, False
+        if interrupted:
             raise KeyboardInterrupt
 
     def _watch(self, reading: int) -> None:
         while os.read(reading, 1)[0] not in _SIGNALS:
             pass
-        executor = self._executor
-        if executor is not None:
-            # The main thread may be taking ROS down already; the deadline holds all the same.
-            with contextlib.suppress(Exception):
-                executor.wake()
-        del executor
-        time.sleep(self._end_within)
+        began = time.monotonic()
+        self._wake_up()
+        time.sleep(min(INTERRUPT_AFTER, self._end_within))
+        self._overdue = self._wake_up()
+        if self._overdue:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        time.sleep(max(began + self._end_within - time.monotonic(), 0.0))
         end_at_once()
+
+    def _wake_up(self) -> bool:
+        """Wake the main thread; False where it spins no longer, or not yet."""
+        wake = self._wake
+        if wake is None:
+            return False
+        # The main thread may be taking ROS down already; the deadline holds all the same.
+        with contextlib.suppress(Exception):
+            wake()
+        return True
 
 
 def end_at_once() -> None:
@@ -157,16 +183,17 @@ def _spin(
     running.append(node)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    stop.wake_on_signal(executor)
+    # An executor that is merely woken goes on waiting; a guard condition is something to handle.
+    woken = node.create_guard_condition(lambda: None)
     try:
-        while rclpy.ok() and not stop.signalled:
-            executor.spin_once()
+        with stop.spinning(woken.trigger):
+            while rclpy.ok() and not stop.signalled:
+                executor.spin_once()
     except ExternalShutdownException:
         pass  # somebody in this process shut the context down
     finally:
         # An interrupted executor holds the task it was at, and with it the node.
         executor.remove_node(node)
-        stop.wake_on_signal(None)
     return 0
 
 

@@ -792,6 +792,7 @@ class TransformBroadcaster:
 # A frame of height 122 is held in work until the test writes into a FIFO, one of height 2 fails;
 # so does loading with 13 candidates, and the map called unforeseen.
 RARE = """
+from selavpr_ros.nodes.camera import node as camera_node
 from selavpr_ros.nodes.localization.recognizer import Recognizer
 from selavpr_ros.nodes.ros import process
 load, recognize = Recognizer.load, Recognizer.recognize
@@ -820,6 +821,7 @@ Recognizer.load, Recognizer.recognize = rare_load, rare_recognize
 Recognizer.with_map = rare_with_map
 # However slow the machine is, the end is not cut short.
 process.run.__defaults__ = (*process.run.__defaults__[:-1], 600.0)
+camera_node.WORKER_STOP = 600.0
 """
 
 ROBOT, CAMERA, WHEELS = "/robot/localization_node", "/cam/front", "/robot/wheels"

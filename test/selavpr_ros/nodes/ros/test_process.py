@@ -77,6 +77,26 @@ def test_a_signal_closes_the_node_and_ends_with_0(domain: int, tmp_path: Path) -
     assert (code, output.splitlines()[-1]) == (0, "closed")
 
 
+def test_a_signal_wakes_a_node_that_has_nothing_to_do(domain: int, tmp_path: Path) -> None:
+    idle = "self.destroy_timer(next(iter(self.timers))); print('ready', flush=True)"
+    code, output = ended(domain, tmp_path, tick=idle)
+    assert (code, output.splitlines()[-1]) == (0, "closed")
+
+
+def test_a_callback_in_work_ends_by_itself(domain: int, tmp_path: Path) -> None:
+    # An exception in the middle of it would leave rclpy what it was at, and say so.
+    work = "print('ready', flush=True); time.sleep(0.2); print('done', flush=True)"
+    code, output = ended(domain, tmp_path, tick=work, signals=2)
+    assert (code, output.splitlines()[-2:]) == (0, ["done", "closed"])
+
+
+def test_a_callback_that_goes_on_is_interrupted(domain: int, tmp_path: Path) -> None:
+    # The hour is not waited out, and the node is closed.
+    code, output = ended(domain, tmp_path, tick="print('ready', flush=True); time.sleep(3600)")
+    assert (code, output.splitlines()[-1]) == (0, "closed")
+    assert "Traceback" not in output
+
+
 def test_more_signals_do_not_disturb_the_end(domain: int, tmp_path: Path) -> None:
     code, output = ended(domain, tmp_path, close="time.sleep(0.3)", signals=5)
     assert code == 0
