@@ -15,15 +15,17 @@ from selavpr_ros.nodes.ros.status import Level, Status
 class Situation:
     """What the node knows about itself when a status is asked for.
 
-    state: label of the lifecycle state. failure: why the last transition failed. topic: the one
-    with the images. camera_hint: what is known about its publishers. clock_missing: simulated time
-    is used and no clock has been heard. problem: what is amiss although images are worked on.
-    facts: figures that do not change with each frame (map, weights, device).
+    state: label of the lifecycle state. failure: why the last transition failed. asked: somebody
+    waits for what an image gives, even while paused. topic: the one with the images. camera_hint:
+    what is known about its publishers. clock_missing: simulated time is used and no clock has been
+    heard. problem: what is amiss although images are worked on. facts: figures that do not change
+    with each frame (map, weights, device).
     """
 
     state: str
     failure: str | None = None
     paused: bool = False
+    asked: bool = False
     topic: str = ""
     timeout: float = 5.0
     camera_hint: str = ""
@@ -119,6 +121,10 @@ class FrameMonitor(ABC):
     def _figures(self, seconds: float) -> dict[str, str]:
         """What is counted beyond the frames; `seconds` of the monotonic clock."""
 
+    def _paused_reason(self) -> tuple[Level, str, str]:
+        """Level, kind and message of a paused node; with the lock."""
+        return Level.OK, "paused", f"{self._idle}: paused"
+
     def _count(self, durations: Mapping[str, float]) -> None:
         """Count a frame and how long each stage of it took (s); with the lock."""
         self._processed += 1
@@ -138,8 +144,8 @@ class FrameMonitor(ABC):
         if situation.clock_missing:
             message = f"{self._without}: use_sim_time is set but nothing is heard on /clock"
             return Level.WARN, "no clock", message
-        if situation.paused:
-            return Level.OK, "paused", f"{self._idle}: paused"
+        if situation.paused and not situation.asked:
+            return self._paused_reason()
         if silence >= situation.timeout:
             hint = f" ({situation.camera_hint})" if situation.camera_hint else ""
             waited = describe_seconds(silence)

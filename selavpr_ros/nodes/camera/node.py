@@ -339,14 +339,18 @@ class CameraNode(LifecycleNode, ABC, Generic[SettingsT]):
 
     # Diagnostics
 
-    def _situation(self, untrained: bool, problem: str | None) -> Situation:
-        """What the node knows about itself now; `problem`: what is amiss beside the images."""
+    def _situation(self, untrained: bool, problem: str | None, asked: bool = False) -> Situation:
+        """What the node knows about itself now.
+
+        problem: what is amiss beside the images. asked: somebody waits for what one of them gives.
+        """
         now = self._now()
         silent = self._monitor.silence(now) >= self._settings.image_timeout
         return Situation(
             state=self._state,
             failure=self._failure,
             paused=self._paused,
+            asked=asked,
             topic=self._topic,
             timeout=self._settings.image_timeout,
             camera_hint=self._camera_hint() if silent else "",

@@ -72,6 +72,16 @@ class Monitor(FrameMonitor):
             kind += f" {self._outcome.state}"
         return level, kind, str(self._outcome)
 
+    def _paused_reason(self) -> tuple[Level, str, str]:
+        level, kind, message = super()._paused_reason()
+        verdict = self._verdict()
+        if verdict is None:
+            return level, kind, message
+        # Nobody expects a paused node to be localised: only what failed is amiss.
+        told, answer, text = verdict
+        level = told if told is Level.ERROR else level
+        return level, f"{kind} {answer}", f"{message}; when last asked: {text}"
+
     def _figures(self, seconds: float) -> dict[str, str]:
         values = {
             "frames localised": str(self._localized),

@@ -18,7 +18,7 @@ from typing import Any
 from nav_msgs.msg import Odometry
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import TimeJump
-from std_srvs.srv import Trigger
+from std_srvs.srv import SetBool, Trigger
 
 from selavpr_core.errors import SelaVPRError
 from selavpr_ros.errors import ImageError
@@ -328,6 +328,13 @@ class LocalizationNode(CameraNode[Settings]):
         )
         return response
 
+    def _on_pause(self, request: SetBool.Request, response: SetBool.Response) -> Any:
+        """Stop or go on looking at images; what was seen before is no news any more."""
+        # Somebody who waits made it forget already, and what has come for them since counts.
+        if request.data != self._paused and not self._callers:
+            self._monitor.forget_outcome(self._mailbox.received)
+        return super()._on_pause(request, response)
+
     def _forget(self) -> None:
         """Forget where the robot was, and with it the transform, until the next frame tells.
 
@@ -344,6 +351,7 @@ class LocalizationNode(CameraNode[Settings]):
         situation = self._situation(
             untrained=recognizer is not None and not recognizer.describer.pretrained,
             problem="; ".join(self._amiss()) or None,
+            asked=bool(self._callers),
         )
         received, dropped = self._mailbox.received, self._mailbox.dropped
         return self._monitor.status(situation, received, dropped, self._now(), time.monotonic())

@@ -144,3 +144,35 @@ def test_forgetting_the_outcome_leaves_the_counts(monitor: Monitor) -> None:
     assert seen.values["frames localised"] == "2"
     monitor.processed(3, FOUND, {}, 1.0)
     assert status(monitor).message.startswith("localised")
+
+
+def test_paused_it_says_what_it_answered_last(monitor: Monitor) -> None:
+    paused = replace(ACTIVE, paused=True)
+    seen = status(monitor, paused)
+    assert (seen.level, seen.kind) == (Level.OK, "paused")
+    assert seen.message == "not localising: paused"
+    monitor.processed(1, FOUND, {}, 1.0)
+    seen = status(monitor, paused)
+    assert seen.level is Level.OK
+    assert seen.message == f"not localising: paused; when last asked: {FOUND}"
+    assert (seen.values["state"], seen.values["similarity"]) == ("paused", "0.830")
+    assert seen.kind != "paused"  # so that it is said at once, and in the log
+    monitor.processed(2, NotInMap(0.42, 0.5), {}, 1.0)
+    seen = status(monitor, paused)
+    assert seen.level is Level.OK
+    assert seen.message.endswith("when last asked: not localised: below threshold (0.42 < 0.50)")
+    monitor.processed(3, Failed("OutOfMemoryError: no room"), {}, 1.0)
+    assert status(monitor, paused).level is Level.ERROR
+    monitor.forget_outcome(3)
+    assert status(monitor, paused).message == "not localising: paused"
+
+
+def test_paused_and_asked_it_says_what_it_waits_for(monitor: Monitor) -> None:
+    asked = replace(ACTIVE, paused=True, asked=True)
+    seen = status(monitor, asked)
+    assert (seen.level, seen.values["state"]) == (Level.WARN, "paused")
+    assert seen.message == "not localised: waiting for an image on /cam/image"
+    assert "no image on /cam/image for 9 s" in status(monitor, asked, now=109 * SECOND).message
+    candidate = Unsettled("candidate", 0.8, 12, "lund", FOUND.estimate, 0.71)
+    monitor.processed(1, candidate, {}, 1.0)
+    assert status(monitor, asked).message == str(candidate)

@@ -705,9 +705,11 @@ def test_arguments_that_ros_refuses_end_with_one_line(
 def test_paused_it_looks_at_nothing_until_asked(
     active: RemoteNode, probe: Probe, street: Street
 ) -> None:
-    probe.listen(active.topic("pose"), PoseWithCovarianceStamped)
+    see(active, street.images[3], 11)
     assert active.pause(True) == (True, "paused")
-    assert active.wait_for_status("paused").level == b"\x00"
+    said = active.wait_for_status("^not localising: paused$")
+    assert said.level == b"\x00"
+    assert "place" not in values(said)  # where it was before is not where it is now
     probe.publish("/image", image_message(street.images[1], 1))
     # Asked where it is, it looks at the next image all the same.
     answer = probe.call_async(active.topic("relocalize"), Trigger)
@@ -716,8 +718,12 @@ def test_paused_it_looks_at_nothing_until_asked(
     assert response.success
     assert "place 2 of drive" in response.message
     assert all(pose.header.stamp.sec > 10 for pose in probe.heard(active.topic("pose")))
+    said = active.wait_for_status("^not localising: paused; when last asked: localised at ")
+    assert (said.level, values(said)["state"]) == (b"\x00", "paused")
+    assert values(said)["place"] == "2 of drive"
 
     assert active.pause(False) == (True, "localising")
+    active.wait_for_status("^not localised: waiting for an image on /image$")
     see(active, street.images[1], 500)
 
 
