@@ -7,7 +7,7 @@ import json
 import math
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 
@@ -102,20 +102,32 @@ def positive_integer(text: str) -> int:
 
 def positive(text: str) -> float:
     """Parse a finite number above 0, for argparse."""
-    number = not_negative(text)
-    if number == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
-    return number
+    return _number(text, "above 0", lambda number: number > 0)
 
 
 def not_negative(text: str) -> float:
     """Parse a finite number of at least 0, for argparse."""
+    return _number(text, "of at least 0", lambda number: number >= 0)
+
+
+def between(least: float, most: float) -> Callable[[str], float]:
+    """Return what parses a number in [least, most], for argparse."""
+
+    def parse(text: str) -> float:
+        which = f"from {least:g} to {most:g}"
+        return _number(text, which, lambda number: least <= number <= most)
+
+    return parse
+
+
+def _number(text: str, which: str, fits: Callable[[float], bool]) -> float:
+    """Parse a finite number that fits; `which` says in the message what does."""
     try:
         number = float(text)
     except ValueError:
         number = math.nan
-    if not 0 <= number < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 0")
+    if not (math.isfinite(number) and fits(number)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number {which}")
     return number
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from selavpr_core.errors import MapError
 from selavpr_ros.cli.map_tools.loading import loaded
-from selavpr_ros.cli.options import Parser, add_json_option, positive, print_json
+from selavpr_ros.cli.options import Parser, add_json_option, between, positive, print_json
 
 if TYPE_CHECKING:
     from selavpr_core.place_map import PlaceMap
@@ -45,14 +45,14 @@ def add_parser(tools: Any) -> None:
     )
     parser.add_argument(
         "--heading",
-        type=positive,
+        type=between(0, 180),
         default=_HEADING,
         metavar="DEGREES",
         help=f"how differently it may face, where headings are known; default: {_HEADING:g}",
     )
     parser.add_argument(
         "--similarity",
-        type=float,
+        type=between(-1, 1),
         default=_SIMILARITY,
         metavar="COSINE",
         help=f"how alike they must look at least; default: {_SIMILARITY:g}",

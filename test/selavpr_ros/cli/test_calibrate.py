@@ -382,9 +382,10 @@ def test_other_weights_are_refused(
     ("arguments", "said"),
     [
         (["--precision", "99"], "is not a share: write 0.99"),
-        (["--precision", "0"], "not above 0"),
+        (["--precision", "0"], "'0' is not a number above 0"),
+        (["--precision", "nan"], "'nan' is not a number above 0"),
         (["--precision", "0.02"], "lets answers be wrong more often than right: give 0.5 to 1"),
-        (["--radius", "-1"], "not a number"),
+        *((["--radius", r], f"'{r}' is not a number above 0") for r in ("-1", "0", "nan", "inf")),
     ],
 )
 def test_mistakes_in_the_arguments(

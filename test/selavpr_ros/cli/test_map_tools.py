@@ -165,14 +165,26 @@ def test_prune(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "nothing: no place can stand for another" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "which"),
+    [
+        ("--similarity", "2", "from -1 to 1"),
+        ("--similarity", "nan", "from -1 to 1"),
+        ("--heading", "181", "from 0 to 180"),
+        ("--distance", "0", "above 0"),
+        ("--distance", "nan", "above 0"),
+    ],
+)
 def test_pruning_by_rules_that_make_no_sense_is_one_line(
-    street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    arguments = ("prune", street / "campus", "--output", tmp_path / "small", "--similarity", "2")
-    assert run(*arguments) == 2
+    option: str, value: str, which: str, street: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    with pytest.raises(SystemExit) as exit_:
+        run("prune", street / "campus", "--output", tmp_path / "small", option, value)
+    assert exit_.value.code == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert "a similarity is a cosine" in error
+    assert f"argument {option}: '{value}' is not a number {which}" in error
     assert not (tmp_path / "small").exists()
 
 

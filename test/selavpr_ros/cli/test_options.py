@@ -15,6 +15,7 @@ from selavpr_ros.cli.options import (
     add_json_option,
     add_model_options,
     add_topic_options,
+    between,
     not_negative,
     positive,
     positive_integer,
@@ -42,16 +43,29 @@ def test_a_number_is_read_as_it_is(number: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["-1", "-0.001", "nan", "inf", "-inf", "", "ten", "1e400"])
-def test_numbers_that_are_none_or_have_no_end_are_refused(text: str) -> None:
-    for parse in (positive, not_negative):
-        with pytest.raises(argparse.ArgumentTypeError, match="is not a number of at least 0"):
-            parse(text)
+@pytest.mark.parametrize(
+    ("parse", "which"),
+    [(positive, "above 0"), (not_negative, "of at least 0"), (between(0, 180), "from 0 to 180")],
+)
+def test_numbers_that_are_none_or_have_no_end_are_refused(
+    parse: Callable[[str], float], which: str, text: str
+) -> None:
+    with pytest.raises(argparse.ArgumentTypeError) as error:
+        parse(text)
+    assert str(error.value) == f"{text!r} is not a number {which}"
 
 
 def test_zero_is_not_negative_and_not_positive() -> None:
     assert not_negative("0") == not_negative("-0") == 0
-    with pytest.raises(argparse.ArgumentTypeError, match="is not above 0"):
+    with pytest.raises(argparse.ArgumentTypeError, match=r"'0\.0' is not a number above 0"):
         positive("0.0")
+
+
+def test_numbers_between_two_may_be_these() -> None:
+    cosine = between(-1, 1)
+    assert [cosine(text) for text in ("-1", "-0.5", "1.0")] == [-1, -0.5, 1]
+    with pytest.raises(argparse.ArgumentTypeError, match=r"'1\.01' is not a number from -1 to 1"):
+        cosine("1.01")
 
 
 def parser() -> Parser:
