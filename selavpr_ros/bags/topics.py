@@ -38,19 +38,8 @@ def choose_topic(
             and one is required.
     """
     flag = f"--{role}-topic"
-    wanted = " or ".join(sorted(types))
     if given:
-        name = given if given in topics else f"/{given.lstrip('/')}"
-        if name not in topics:
-            raise BagError(
-                f"topic {given} ({flag}) is not in the bag; it holds: {_listed(topics.values())}"
-            )
-        if topics[name].type not in types:
-            raise BagError(
-                f"topic {given} ({flag}) is {topics[name].type}, but {wanted} is needed; "
-                f"the bag holds: {_listed(topics.values())}"
-            )
-        return name
+        return named_topic(topics, types, given, flag)
 
     fitting = [topic for topic in topics.values() if topic.type in types]
     filled = [topic for topic in fitting if topic.count > 0]
@@ -65,8 +54,39 @@ def choose_topic(
     if fitting:
         raise BagError(f"the {role} topic has no messages: {_listed(fitting)}")
     raise BagError(
-        f"no {role} topic: the bag has no {wanted}; it holds: {_listed(topics.values())}"
+        f"no {role} topic: the bag has no {_either(types)}; it holds: {_listed(topics.values())}"
     )
+
+
+def named_topic(
+    topics: Mapping[str, TopicInfo], types: Collection[str], given: str, flag: str
+) -> str:
+    """Name of the topic that the user gave; its leading slash may be missing.
+
+    Args:
+        topics: what the bag holds (`BagReader.topics`).
+        types: message types that fit, in ROS 2 spelling.
+        given: the user's choice.
+        flag: the option that it was given with, for errors.
+
+    Raises:
+        BagError: the topic is absent or of another type.
+    """
+    name = given if given in topics else f"/{given.lstrip('/')}"
+    if name not in topics:
+        raise BagError(
+            f"topic {given} ({flag}) is not in the bag; it holds: {_listed(topics.values())}"
+        )
+    if topics[name].type not in types:
+        raise BagError(
+            f"topic {given} ({flag}) is {topics[name].type}, but {_either(types)} is needed; "
+            f"the bag holds: {_listed(topics.values())}"
+        )
+    return name
+
+
+def _either(types: Collection[str]) -> str:
+    return " or ".join(sorted(types))
 
 
 def _listed(topics: Collection[TopicInfo]) -> str:

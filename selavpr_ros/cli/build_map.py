@@ -73,6 +73,18 @@ def add_parser(commands: Any) -> None:
         default=defaults.heading_from,
         help="with GPS; auto: odometry, else poses, else an IMU; track: direction of travel alone",
     )
+    topics.add_argument(
+        "--camera-info",
+        metavar="TOPIC",
+        help="CameraInfo of the images, for loop closures into the map; default: camera_info"
+        " beside them, as /front/camera_info is beside /front/image_raw",
+    )
+    topics.add_argument(
+        "--rectified",
+        action="store_true",
+        help="the images are rectified: of CameraInfo the matrix P holds, not K and D; default:"
+        " where they are called image_rect...",
+    )
 
     gates = parser.add_argument_group("gates", "frames that do not pass are dropped and counted")
     gates.add_argument(
@@ -159,6 +171,8 @@ def run(options: argparse.Namespace) -> int:
         fix_topic=options.fix_topic,
         pose_topic=options.pose_topic,
         imu_topic=options.imu_topic,
+        camera_info_topic=options.camera_info,
+        rectified=options.rectified,
         datum=options.datum,
         thumbnails=options.thumbnails,
     )

@@ -191,6 +191,9 @@ class _Build:
         with BagReader(bag) as reader:
             topic = choose_topic(reader.topics, IMAGE_TYPES, settings.image_topic, "image")
             assert topic is not None
+            cameras = CameraLog(
+                reader.topics, topic, settings.camera_info_topic, settings.rectified
+            )
             with self._bar(f"{summary.name}: track") as bar:
                 tagger, datum = self._first_pass(reader, summary, bar)
             writer = self.writer or self._open(datum)
@@ -198,7 +201,6 @@ class _Build:
             if any(segment.source == summary.bag for segment in writer.segments):
                 summary.warn("the map has a segment of this bag already: its places come twice")
             with writer.segment(Path(summary.name).stem, source=summary.bag) as segment:
-                cameras = CameraLog(reader.topics, topic)
                 with self._bar(f"{summary.name}: images", reader.topics[topic].count) as bar:
                     self._second_pass(reader, topic, cameras, tagger, segment, summary, bar)
                 for warning in reader.warnings:

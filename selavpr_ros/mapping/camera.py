@@ -6,25 +6,52 @@ from collections.abc import Mapping
 from typing import Any
 
 from selavpr_core.camera import CameraModel
-from selavpr_ros.bags import TopicInfo
+from selavpr_ros.bags import TopicInfo, named_topic
 from selavpr_ros.camera_info import camera_info_topic, camera_model, is_rectified
 
 CAMERA_INFO_TYPE = "sensor_msgs/msg/CameraInfo"
+CAMERA_INFO_FLAG = "--camera-info"
 
 
 class CameraLog:
     """Collects what camera_info says while a bag's images are read.
 
     Attributes:
-        topic: where it says so; None where the bag has none beside the images.
+        topic: where it says so; None where none was named and the bag has none beside the images.
     """
 
-    def __init__(self, topics: Mapping[str, TopicInfo], images: str) -> None:
-        """topics: what the bag holds. images: the topic of the images."""
-        name = camera_info_topic(images)
-        there = name in topics and topics[name].type == CAMERA_INFO_TYPE
-        self.topic = name if there else None
-        self._rectified = is_rectified(images)
+    def __init__(
+        self,
+        topics: Mapping[str, TopicInfo],
+        images: str,
+        given: str | None = None,
+        rectified: bool = False,
+    ) -> None:
+        """Find the CameraInfo of the images.
+
+        Args:
+            topics: what the bag holds.
+            images: the topic of the images.
+            given: the user's choice; None or empty for what is beside the images.
+            rectified: whether the images are rectified though their topic has another name.
+
+        Raises:
+            BagError: the given topic is absent or of another type.
+        """
+        filled = sorted(t.name for t in topics.values() if t.type == CAMERA_INFO_TYPE and t.count)
+        beside = camera_info_topic(images)
+        there = beside in topics and topics[beside].type == CAMERA_INFO_TYPE
+        self.topic = beside if there else None
+        self._unheard = ""
+        if given:
+            self.topic = named_topic(topics, (CAMERA_INFO_TYPE,), given, CAMERA_INFO_FLAG)
+            self._unheard = f"{self.topic} says nothing: the segment names no camera"
+        elif elsewhere := [name for name in filled if name != beside]:
+            self._unheard = (
+                f"no camera_info beside {images}: the segment names no camera; if one of these is"
+                f" of its images, choose it with {CAMERA_INFO_FLAG}: {', '.join(elsewhere)}"
+            )
+        self._rectified = rectified or is_rectified(images)
         self._messages = 0
         self._unusable = 0
         self._reason = ""  # of the first one that is
@@ -52,6 +79,8 @@ class CameraLog:
 
         And in one line each what there is against what camera_info says.
         """
+        if not self._messages:
+            return None, [self._unheard] if self._unheard else []
         problems = []
         if self._unusable:
             problems.append(

@@ -29,6 +29,9 @@ class MappingSettings:
             else poses, else an IMU, whichever the bag has; "track" only the direction of travel.
         image_topic, fix_topic, pose_topic, imu_topic: names, or None to find them by type.
             The pose topic may be Odometry, PoseStamped or PoseWithCovarianceStamped.
+        camera_info_topic: name of the images' CameraInfo, or None for the one beside them.
+        rectified: whether the images are rectified though their topic's name does not say so: of
+            CameraInfo the matrix P holds then, not K and D.
         datum: origin of a new map's frame; None takes the first good fix.
         thumbnails: whether a small JPEG of each place is stored beside the map.
     """
@@ -45,6 +48,8 @@ class MappingSettings:
     fix_topic: str | None = None
     pose_topic: str | None = None
     imu_topic: str | None = None
+    camera_info_topic: str | None = None
+    rectified: bool = False
     datum: Datum | None = None
     thumbnails: bool = True
 

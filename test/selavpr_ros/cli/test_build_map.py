@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from selavpr_core.camera import CameraModel
 from selavpr_core.geodesy import Datum
 from selavpr_core.place_map import PlaceMap
 from selavpr_ros.cli.main import main
-from test.bags_on_disk import IMAGE, Messages
+from test.bags_on_disk import CAMERA_INFO, IMAGE, Messages
 from test.selavpr_ros.cli.conftest import START, Command, write_drive
 from test.selavpr_ros.mapping.describing import picture
 
@@ -92,6 +93,25 @@ def test_options_reach_the_build(tmp_path: Path, capsys: pytest.CaptureFixture[s
     place_map = PlaceMap.load(output)
     assert place_map.datum == Datum.at(55.69, 13.21, 12.5)
     assert place_map.thumbnail(0) is None
+
+
+def test_camera_info_is_chosen_by_options(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = Messages().camera_info(
+        START, 128, 96, [90, 0, 63, 0, 90, 47, 0, 0, 1], p=[80, 0, 63, 0, 0, 80, 47, 0, 0, 0, 1, 0]
+    )
+    bag = write_drive(tmp_path / "bag", extra=[(START, "/front/calibration", CAMERA_INFO, message)])
+    assert run(bag, "--output", tmp_path / "map", *TINY, "--camera-info", "/front/lost") == 2
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if "/front/lost" in line)
+    assert (
+        "topic /front/lost (--camera-info) is not in the bag; it holds: /camera/image_raw" in line
+    )
+
+    options = ["--camera-info", "/front/calibration", "--rectified"]
+    assert run(bag, "--output", tmp_path / "map", *TINY, *options) == 0
+    camera = PlaceMap.load(tmp_path / "map").segments[0].camera
+    assert camera == CameraModel(128, 96, 80.0, 80.0, 63.0, 47.0)
 
 
 @pytest.mark.parametrize("options", [["--max-sigma", "0.5"], ["--max-gap", "0.5"]])

@@ -513,7 +513,6 @@ def test_the_camera_of_rectified_images(tmp_path: Path) -> None:
     "extra",
     [
         [],
-        [info(0, topic="/other/camera_info")],
         [(at(0), "/camera/camera_info", IMAGE, Messages().image(at(0), picture(0)))],
     ],
 )
@@ -525,6 +524,33 @@ def test_without_camera_info_no_camera_is_named(tmp_path: Path, extra: list[Any]
     assert summary.kept > 0
     assert not summary.bags[0].warnings
     assert PlaceMap.load(tmp_path / "map").segments[0].camera is None
+
+
+def test_camera_info_elsewhere_is_named_and_can_be_chosen(tmp_path: Path) -> None:
+    bag = drive(tmp_path / "bag", extra=[info(0, topic="/calibration/front")])
+    summary = build_map([bag], tmp_path / "map", grey())
+    assert summary.kept > 0
+    assert summary.bags[0].camera is None
+    (warning,) = summary.bags[0].warnings
+    assert "no camera_info beside /camera/image_raw/compressed" in warning
+    assert warning.endswith("--camera-info: /calibration/front")
+
+    for rectified, camera in ((False, CAMERA), (True, CameraModel(64, 48, 50.0, 50.0, 31.5, 23.5))):
+        chosen = MappingSettings(camera_info_topic="/calibration/front", rectified=rectified)
+        output = tmp_path / f"chosen-{rectified}"
+        summary = build_map([bag], output, grey(), chosen)
+        check(summary)
+        assert not summary.bags[0].warnings
+        assert PlaceMap.load(output).segments[0].camera == camera
+
+
+def test_a_camera_info_that_is_not_there_is_told_before_the_work(tmp_path: Path) -> None:
+    describer = GreyDescriber()
+    chosen = MappingSettings(camera_info_topic="/fix")
+    with pytest.raises(BagError, match=r"/fix \(--camera-info\) is sensor_msgs/msg/NavSatFix"):
+        build_map([drive(tmp_path / "bag")], tmp_path / "map", cast(Describer, describer), chosen)
+    assert not (tmp_path / "map").exists()
+    assert not describer.described
 
 
 @pytest.mark.parametrize(
