@@ -8,6 +8,7 @@ import math
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 
@@ -91,13 +92,24 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
 
 def positive_integer(text: str) -> int:
     """Parse a whole number of at least 1, for argparse."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return number
+    return _whole_number(text, "of at least 1", lambda number: number >= 1)
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """Return what parses a whole number in [least, most], for argparse."""
+
+    def parse(text: str) -> int:
+        return _whole_number(text, f"from {least} to {most}", lambda n: least <= n <= most)
+
+    return parse
+
+
+def _whole_number(text: str, which: str, fits: Callable[[int], bool]) -> int:
+    """Parse a whole number that fits; `which` says in the message what does."""
+    with suppress(ValueError):
+        if fits(number := int(text)):
+            return number
+    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {which}")
 
 
 def positive(text: str) -> float:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selavpr_core.errors import WeightsError
-from selavpr_ros.cli.options import add_model_options, positive_integer
+from selavpr_ros.candidates import CANDIDATE_LIMITS, USUAL_CANDIDATES
+from selavpr_ros.cli.options import add_model_options, whole_number
 
 if TYPE_CHECKING:
     from selavpr_core.describer import Describer
@@ -25,10 +26,10 @@ def add_search_options(parser: argparse.ArgumentParser, precision: str = "--prec
     )
     group.add_argument(
         "--candidates",
-        type=positive_integer,
-        default=100,
+        type=whole_number(*CANDIDATE_LIMITS),
+        default=USUAL_CANDIDATES,
         metavar="N",
-        help="candidates of the first stage; default: 100",
+        help=f"candidates of the first stage, as the nodes' parameter; default: {USUAL_CANDIDATES}",
     )
     add_model_options(parser, "those that the map was made with", precision)
 

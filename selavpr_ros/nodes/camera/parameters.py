@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from selavpr_ros.candidates import CANDIDATE_LIMITS, USUAL_CANDIDATES
 from selavpr_ros.nodes.ros.parameter_table import Change, parameter
 
 
@@ -33,9 +34,9 @@ class CameraSettings:
         choices=("two-stage", "code", "float"),
     )
     candidates: int = parameter(
-        100,
+        USUAL_CANDIDATES,
         "Places that the first stage hands to re-ranking, and that the covariance looks at.",
-        bounds=(1, 10_000),
+        bounds=CANDIDATE_LIMITS,
     )
     image_transport: str = parameter(
         "raw",

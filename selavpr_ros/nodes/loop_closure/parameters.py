@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from selavpr_core.errors import SelaVPRError
+from selavpr_ros.candidates import CANDIDATE_LIMITS, USUAL_CANDIDATES
 from selavpr_ros.loop_closure.settings import LoopClosureSettings
 from selavpr_ros.nodes.camera.parameters import CameraSettings
 from selavpr_ros.nodes.camera.thresholds import LEFT_TO_THE_MAP, Thresholds
@@ -28,7 +29,9 @@ class LoopSettings(CameraSettings):
         "Empty: the ones that the map was made with; without a map, tiny.",
     )
     candidates: int = parameter(
-        100, "Keyframes that the first stage hands to re-ranking.", bounds=(1, 10_000)
+        USUAL_CANDIDATES,
+        "Keyframes that the first stage hands to re-ranking.",
+        bounds=CANDIDATE_LIMITS,
     )
     map: str = parameter(
         "",

@@ -14,6 +14,8 @@ from selavpr_core.place_map import Calibration, MapWriter, ModelInfo, PlaceMap
 from selavpr_ros.cli import calibrate
 from selavpr_ros.cli.main import main
 from selavpr_ros.mapping.builder import build_map
+from selavpr_ros.nodes.localization.parameters import PARAMETERS
+from selavpr_ros.nodes.loop_closure.parameters import LOOP_PARAMETERS
 from test.selavpr_core.calibration.worlds import MODEL, road, write
 from test.selavpr_ros.cli.conftest import SECOND, START, write_drive
 from test.selavpr_ros.mapping.describing import grey, picture
@@ -395,6 +397,19 @@ def test_mistakes_in_the_arguments(
         run(campus, *arguments)
     assert exit_.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_as_many_candidates_as_the_nodes_take(
+    campus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bounds = {p.bounds for p in (*PARAMETERS, *LOOP_PARAMETERS) if p.name == "candidates"}
+    ((least, most),) = bounds  # type: ignore[misc]  # none is without
+    for number in (least - 1, most + 1):
+        with pytest.raises(SystemExit):
+            run(campus, "--candidates", number)
+        said = f"argument --candidates: '{number}' is not a whole number from {least} to {most}"
+        assert said in capsys.readouterr().err
+    assert run(campus, "--candidates", most, "--mode", "float") == 0
 
 
 def test_pictures_that_cannot_be_written(

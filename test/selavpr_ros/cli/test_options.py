@@ -20,6 +20,7 @@ from selavpr_ros.cli.options import (
     positive,
     positive_integer,
     print_json,
+    whole_number,
 )
 
 
@@ -33,6 +34,15 @@ def test_a_whole_number_is_read_as_it_is(number: int) -> None:
 def test_what_is_no_whole_number_of_at_least_1_is_named(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="is not a whole number of at least 1"):
         positive_integer(text)
+
+
+def test_whole_numbers_between_two_may_be_these() -> None:
+    parse = whole_number(1, 10_000)
+    assert [parse(text) for text in ("1", "10000")] == [1, 10_000]
+    for text in ("0", "10001", "5.0", "ten"):
+        with pytest.raises(argparse.ArgumentTypeError) as error:
+            parse(text)
+        assert str(error.value) == f"{text!r} is not a whole number from 1 to 10000"
 
 
 @settings(deadline=None)
