@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from selavpr_core.errors import MapError
 from selavpr_core.place_map import PlaceMap
+from selavpr_core.place_map.segment import Progress
 from selavpr_ros.map_export.geojson import geojson_lines
 from selavpr_ros.map_export.kml import kml_lines
 from selavpr_ros.map_export.tum import tum_lines
@@ -16,7 +17,7 @@ from selavpr_ros.whole_file import whole_file
 Format = Literal["geojson", "kml", "tum"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
-_LINES: dict[Format, Callable[[PlaceMap], Iterator[str]]] = {
+_LINES: dict[Format, Callable[[PlaceMap, Progress], Iterator[str]]] = {
     "geojson": geojson_lines,
     "kml": kml_lines,
     "tum": tum_lines,
@@ -34,7 +35,7 @@ def export_map(
     place_map: PlaceMap,
     output: Path,
     kind: str,
-    progress: Callable[[int], object] | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Write the places of a map to a file, which is replaced if it exists.
 
@@ -42,7 +43,7 @@ def export_map(
         place_map: the map; GeoJSON and KML need one with a datum.
         output: the file.
         kind: one of FORMATS.
-        progress: is called with 1 for each line that was written.
+        progress: is called with 1 for each place that was written.
 
     Raises:
         MapError: an unknown format, or one that needs a datum.
@@ -51,7 +52,4 @@ def export_map(
     if kind not in FORMATS:
         raise MapError(f"there is no format {kind!r}: choose one of {', '.join(FORMATS)}")
     with whole_file(output) as file:
-        for line in _LINES[kind](place_map):
-            file.write(line)
-            if progress is not None:
-                progress(1)
+        file.writelines(_LINES[kind](place_map, progress or (lambda _: None)))

@@ -12,13 +12,16 @@ import numpy as np
 
 from selavpr_core.place_map import PlaceMap
 from selavpr_core.place_map.info import iso_time
+from selavpr_core.place_map.segment import Progress
 from selavpr_ros.map_export.earth import EarthPoses, earth_poses
 
 _CENTIMETRES = 7  # decimals of a degree
 
 
-def geojson_lines(place_map: PlaceMap) -> Iterator[str]:
+def geojson_lines(place_map: PlaceMap, progress: Progress = lambda _: None) -> Iterator[str]:
     """Yield the file, a line a feature; longitude, latitude, metres above the ellipsoid.
+
+    `progress` is called with 1 after each place.
 
     Raises:
         MapError: the map has no datum.
@@ -46,6 +49,7 @@ def geojson_lines(place_map: PlaceMap) -> Iterator[str]:
             point = {"type": "Point", "coordinates": _coordinates(poses, place)}
             yield separator + _feature(point, about)
             separator = ","
+            progress(1)
     yield "\n]}\n"
 
 

@@ -8,16 +8,19 @@ from xml.sax.saxutils import escape
 
 from selavpr_core.place_map import PlaceMap, SegmentInfo
 from selavpr_core.place_map.info import iso_time
+from selavpr_core.place_map.segment import Progress
 from selavpr_ros.map_export.earth import EarthPoses, earth_poses
 from selavpr_ros.map_view.colours import segment_colour
 
 _CAMERA = "http://maps.google.com/mapfiles/kml/shapes/arrow.png"
 
 
-def kml_lines(place_map: PlaceMap) -> Iterator[str]:
+def kml_lines(place_map: PlaceMap, progress: Progress = lambda _: None) -> Iterator[str]:
     """Yield the file; places lie on the ground, since KML counts heights from the sea's level.
 
-    Arrows point where the camera looked. Raises:
+    Arrows point where the camera looked. `progress` is called with 1 after each place.
+
+    Raises:
         MapError: the map has no datum.
     """
     poses = earth_poses(place_map, "KML")
@@ -27,12 +30,17 @@ def kml_lines(place_map: PlaceMap) -> Iterator[str]:
         f" <name>{_text(place_map.path.resolve().name)}</name>\n"
     )
     for number, (segment, places) in enumerate(place_map.numbered_segments()):
-        yield from _folder(place_map, poses, segment, places, number)
+        yield from _folder(place_map, poses, segment, places, number, progress)
     yield "</Document>\n</kml>\n"
 
 
 def _folder(
-    place_map: PlaceMap, poses: EarthPoses, segment: SegmentInfo, places: range, number: int
+    place_map: PlaceMap,
+    poses: EarthPoses,
+    segment: SegmentInfo,
+    places: range,
+    number: int,
+    progress: Progress,
 ) -> Iterator[str]:
     red, green, blue = segment_colour(number)
     colour = f"ff{blue:02x}{green:02x}{red:02x}"
@@ -67,6 +75,7 @@ def _folder(
             f"   <Point><coordinates>{_coordinates(poses, place)}</coordinates></Point>\n"
             "  </Placemark>\n"
         )
+        progress(1)
     yield " </Folder>\n"
 
 

@@ -9,13 +9,15 @@ from decimal import Decimal
 import numpy as np
 
 from selavpr_core.place_map import PlaceMap
+from selavpr_core.place_map.segment import Progress
 
 
-def tum_lines(place_map: PlaceMap) -> Iterator[str]:
+def tum_lines(place_map: PlaceMap, progress: Progress = lambda _: None) -> Iterator[str]:
     """Yield the file: seconds, position and quaternion of each place, in the order of stamps.
 
     Positions are in the map frame, metres. The quaternion turns about z by the heading, x being
     where the camera looks; it is the identity where the heading is unknown.
+    `progress` is called with 1 after each place.
     """
     yield "# timestamp tx ty tz qx qy qz qw\n"
     for place in np.argsort(place_map.stamps, kind="stable").tolist():
@@ -26,3 +28,4 @@ def tum_lines(place_map: PlaceMap) -> Iterator[str]:
         yield (
             f"{seconds:.9f} {x:.6f} {y:.6f} {z:.6f} 0 0 {math.sin(half):.9f} {math.cos(half):.9f}\n"
         )
+        progress(1)

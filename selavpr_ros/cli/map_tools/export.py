@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
             f"the name {output.name} says no format: add --format, one of {', '.join(_FORMATS)}"
         )
     place_map = loaded(options.map)
-    with progress_bar("exporting", None, "lines") as bar:
+    with progress_bar("exporting", len(place_map), "places") as bar:
         export_map(place_map, output, kind, bar.update)
     size = output.stat().st_size
     unknown = int(np.isnan(place_map.headings).sum())

@@ -12,6 +12,7 @@ import pytest
 from selavpr_core.place_map import PlaceMap
 from selavpr_core.place_map.frames import PlanarTransform
 from selavpr_ros.cli.main import main
+from selavpr_ros.progress import progress_bar
 from test.selavpr_core.place_map.maps import CAMERA, places, write_map
 
 
@@ -141,6 +142,20 @@ def test_export(street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     said = json.loads(capsys.readouterr().out)
     assert (said["places"], said["format"], said["without_heading"]) == (5, "tum", 0)
     assert said["size_bytes"] == output.stat().st_size
+
+
+def test_the_bar_of_an_export_knows_how_many_places_there_are(
+    street: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bars: dict[str, tuple[int | None, str]] = {}
+
+    def noted(description: str, total: int | None, unit: str, **options: Any) -> Any:
+        bars[description] = (total, unit)
+        return progress_bar(description, total, unit, **options)
+
+    monkeypatch.setattr("selavpr_ros.progress.progress_bar", noted)
+    assert run("export", street / "campus", "--output", tmp_path / "campus.kml") == 0
+    assert bars["exporting"] == (5, "places")
 
 
 def test_prune(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -35,6 +35,15 @@ def test_a_map_without_places_gives_a_file_that_can_be_read(tmp_path: Path, kind
         assert text.count("\n") == 1
 
 
+@pytest.mark.parametrize("kind", FORMATS)
+def test_progress_counts_places(tmp_path: Path, kind: str) -> None:
+    segments = {"a": places(3), "b": places(1), "c": places(5)}
+    place_map = PlaceMap.load(write_map(tmp_path / "map", segments))
+    steps: list[int] = []
+    export_map(place_map, tmp_path / "out", kind, steps.append)
+    assert steps == [1] * 9
+
+
 def test_a_file_that_cannot_be_written_is_one_line(place_map: PlaceMap, tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot be written: No such file"):
         export_map(place_map, tmp_path / "nowhere" / "out", "tum")
