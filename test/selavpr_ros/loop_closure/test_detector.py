@@ -183,6 +183,29 @@ def test_a_place_that_only_one_keyframe_finds_is_refused(session: Session) -> No
     assert frames[PLACES + 1].closure.verification["consistency"]["agreeing"] == 1
 
 
+@pytest.mark.parametrize("geometry", [False, True])
+@pytest.mark.parametrize("place", [20, 6])  # elsewhere, and next to what was found before
+@pytest.mark.parametrize("first", [100 * SECOND, -100 * SECOND])  # a gap, a jump back
+def test_keyframes_of_the_stretch_before_are_not_asked(
+    session: Session, first: int, place: int, geometry: bool
+) -> None:
+    settings = changed(consistency=True, geometry=geometry, min_inliers=15)
+    detector = LoopDetector(Describer(), session, settings)
+    drive(detector, range(PLACES + 6))  # the last ones found places 0 to 5
+    frames = [
+        detector.add_keyframe(first + n * SECOND, pose(place + n), picture(place + n))
+        for n in range(3)
+    ]
+    assert frames[0].new_stretch is not None
+    (rejection,) = frames[0].rejections
+    assert (rejection.reason, rejection.candidate.waypoint.number) == ("consistency", place)
+    assert rejection.evidence == {"agreeing": 0, "contradicting": 0, "asked": 0}
+    for asked, frame in enumerate(frames[1:], 1):
+        assert frame.closure is not None
+        evidence = {"agreeing": asked, "contradicting": 0, "asked": asked}
+        assert frame.closure.verification["consistency"] == evidence
+
+
 def test_geometry_tells_pictures_apart_that_are_described_alike(session: Session) -> None:
     settings = changed(geometry=True, min_inliers=15, min_coverage=0.1)
     detector = LoopDetector(Describer({30: 3}), session, settings)
