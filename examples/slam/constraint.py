@@ -67,6 +67,9 @@ def constraint(
     which direction it stood, each with its own standard deviation, but not how far: pictures have
     no scale. So the factor is long and narrow along that direction.
 
+    A rotation or a direction without its sigma, as closures of old have them, counts as unknown:
+    such rotations were off by up to 60 degrees. So does a parallax that is missing.
+
     Args:
         closure: as Closure.to_json() gives it, and loop_closure_node publishes it.
         noise: standard deviations; the measured ones by default.
@@ -77,16 +80,18 @@ def constraint(
     geometry = closure["verification"].get("geometry") or {}
     turn, turn_sigma = 0.0, noise.heading
     place, spread = np.zeros(2), noise.distance**2 * np.eye(2)
-    if geometry.get("rotation") is not None:
-        turn = _heading_of(geometry["rotation"])
-        turn_sigma = max(noise.rotation, geometry["rotation_sigma"])
-        if geometry.get("direction") is None and geometry["parallax"] < LITTLE_PARALLAX:
+    turned, sigma = geometry.get("rotation"), geometry.get("rotation_sigma")
+    way, way_sigma = geometry.get("direction"), geometry.get("direction_sigma")
+    parallax = geometry.get("parallax")
+    if turned is not None and sigma is not None:
+        turn, turn_sigma = _heading_of(turned), max(noise.rotation, sigma)
+        if way is None and parallax is not None and parallax < LITTLE_PARALLAX:
             spread = noise.no_parallax**2 * np.eye(2)
-    if geometry.get("direction") is not None:
-        right, _, ahead = geometry["direction"]
+    if way is not None and way_sigma is not None:
+        right, _, ahead = way
         if math.hypot(ahead, right) >= LEVEL:
-            sigma = max(noise.direction, geometry["direction_sigma"])
-            place, spread = _along(math.atan2(-right, ahead), sigma, noise)
+            bearing = math.atan2(-right, ahead)
+            place, spread = _along(bearing, max(noise.direction, way_sigma), noise)
     back = _turned(-turn)
     covariance = np.zeros((3, 3))
     covariance[:2, :2], covariance[2, 2] = back @ spread @ back.T, turn_sigma**2

@@ -90,6 +90,40 @@ def test_without_parallax_the_cameras_stand_together() -> None:
         assert np.allclose(said.covariance[:2, :2], sigma**2 * np.eye(2))
 
 
+def without(seen: dict, *entries: str, null: bool) -> dict:
+    """A closure that does not state them, or states null."""
+    geometry = seen["verification"]["geometry"]
+    kept = {name: value for name, value in geometry.items() if name not in entries}
+    return {"verification": {"geometry": kept | (dict.fromkeys(entries) if null else {})}}
+
+
+@pytest.mark.parametrize("null", [False, True])
+def test_what_has_no_sigma_is_not_known(null: bool) -> None:
+    """As in closures that were recorded before they stated any."""
+    seen = closure(MATCH, moved(MATCH, STEP))
+    alone = constraint({"verification": {}})
+    for parallax in ((), ("parallax",)):
+        old = constraint(without(seen, "rotation_sigma", "direction_sigma", *parallax, null=null))
+        assert np.allclose(old.step, alone.step)
+        assert np.allclose(old.covariance, alone.covariance)
+    turned = constraint(without(seen, "direction_sigma", null=null))
+    assert np.isclose(turned.step[2], STEP[2])
+    assert not turned.step[:2].any()
+    assert np.allclose(turned.covariance[:2, :2], NOISE.distance**2 * np.eye(2))
+
+
+@pytest.mark.parametrize("null", [False, True])
+def test_a_parallax_that_is_missing_is_not_little(null: bool) -> None:
+    seen = closure(MATCH, moved(MATCH, STEP), direction=False, parallax=0.005)
+    for missing, sigma in (
+        ((), NOISE.no_parallax),
+        (("parallax",), NOISE.distance),
+        (("rotation_sigma",), NOISE.distance),
+    ):
+        said = constraint(without(seen, *missing, null=null))
+        assert np.allclose(said.covariance[:2, :2], sigma**2 * np.eye(2))
+
+
 def test_a_direction_upwards_says_nothing_about_the_plane() -> None:
     up = closure(MATCH, moved(MATCH, STEP))
     up["verification"]["geometry"]["direction"] = [0.1, -0.99, 0.1]
