@@ -28,6 +28,11 @@ _MAX_MAGNIFIED = 100.0
 _GRID = 9
 _LEAST_UNDONE = 0.5
 _UNDONE = 0.01  # of the longest side: 5 pixels of 512
+# Times that a lens may squeeze the angle that its focal length promises: one without distortion
+# that is described as a fisheye does so 1.27 times. What squeezes all rays into one makes any two
+# pictures agree, as a focal length does that is too long.
+_MOST_SQUEEZED = 2.0
+_STEPS = 20  # from the optical axis to where a pixel looks
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ class CameraModel:
         if count not in ((0, FISHEYE_COEFFICIENTS) if fisheye else _COEFFICIENTS):
             raise ValueError(f"{self.model} does not have {count} coefficients")
         if any(self.distortion) and _undone(self) < _LEAST_UNDONE:
-            raise ValueError("the camera has a distortion that cannot be undone")
+            raise ValueError("the camera has a distortion that no lens has")
 
     def fits(self, size: tuple[int, int]) -> bool:
         """Tell whether a picture of this (width, height) can be the camera's, made smaller or not.
@@ -97,21 +102,47 @@ def undistorted(camera: CameraModel, pixels: NDArray[np.float64]) -> NDArray[np.
 def _opencv(camera: CameraModel) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the matrix K and the coefficients D as OpenCV takes them."""
     matrix = np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1.0]])
-    return matrix, np.array(camera.distortion or (0.0,) * FISHEYE_COEFFICIENTS)
+    coefficients = camera.distortion or (0.0,) * FISHEYE_COEFFICIENTS
+    return matrix, np.array(coefficients, np.float64)  # OpenCV takes no whole numbers
 
 
 @lru_cache(maxsize=64)  # the segments of a map have few cameras
 def _undone(camera: CameraModel) -> float:
-    """Return the share of pixels that come back where they were, undistorted and distorted."""
+    """Return the share of pixels that come back where they were, undistorted and distorted.
+
+    Those do not count whose ray another pixel could have as well, for the picture is folded there,
+    or that look nearly along the optical axis though they lie far from the middle.
+    """
     side = max(camera.width, camera.height)
     across, down = (np.linspace(0, length - 1, _GRID) for length in (camera.width, camera.height))
     pixels = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2)
-    plane = (pixels - (camera.cx, camera.cy)) / (camera.fx, camera.fy)
-    near = np.hypot(plane[:, 0], plane[:, 1]) <= 1
+    near = _from_middle(camera, pixels) <= 1
     pixels = pixels[near] if near.any() else pixels
+    promised = _from_middle(camera, pixels)
+    if camera.model != "equidistant":
+        promised = np.arctan(promised)
     with np.errstate(all="ignore"):
-        off = np.linalg.norm(_distorted(camera, undistorted(camera, pixels)) - pixels, axis=1)
-    return float((off <= _UNDONE * side).mean())  # false, too, of what is not finite
+        looking = undistorted(camera, pixels)
+        off = np.linalg.norm(_distorted(camera, looking) - pixels, axis=1)
+        angles = np.arctan(np.linalg.norm(looking, axis=1))
+        undone = (off <= _UNDONE * side) & (promised <= _MOST_SQUEEZED * angles)
+        undone &= _in_order(camera, looking)
+    return float(undone.mean())  # false, too, of what is not finite
+
+
+def _in_order(camera: CameraModel, looking: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell of which directions [N, 2] what is nearer the axis is nearer the middle, too."""
+    lengths = np.maximum(np.linalg.norm(looking, axis=1), 1e-9)
+    parts = np.linspace(0, 1, _STEPS + 1)[:, None]
+    way = (np.tan(parts * np.arctan(lengths)) / lengths)[..., None] * looking
+    away = _from_middle(camera, _distorted(camera, way.reshape(-1, 2)))
+    return np.asarray((np.diff(away.reshape(len(way), -1), axis=0) >= 0).all(axis=0))
+
+
+def _from_middle(camera: CameraModel, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how far pixels [N, 2] lie from the optical axis, in focal lengths: [N]."""
+    plane = (pixels - (camera.cx, camera.cy)) / (camera.fx, camera.fy)
+    return np.asarray(np.hypot(plane[:, 0], plane[:, 1]))
 
 
 def _distorted(camera: CameraModel, looking: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -42,6 +42,11 @@ def test_a_picture_of_another_shape_cannot(size: tuple[int, int]) -> None:
         {"distortion": (1e300,) * 5},
         {"distortion": (-1.0, 0.0, 0.0, 0.0), "model": "equidistant"},
         {"distortion": (1e300,) * 4, "model": "equidistant"},
+        # Pixels that come back where they were: squeezed towards the axis, and folded.
+        {"distortion": (100.0, 0.0, 0.0, 0.0), "model": "equidistant"},
+        {"distortion": (1000, 0, 0, 0), "model": "equidistant"},
+        {"distortion": (10.0, -30.0, 0.0, 0.0), "model": "equidistant", "fx": 300.0, "fy": 300.0},
+        {"distortion": (100.0, -100.0, 0.0, 0.0), "model": "equidistant"},
     ],
 )
 def test_a_camera_that_nobody_can_compute_with_is_refused(wrong: dict[str, object]) -> None:
@@ -60,6 +65,14 @@ def test_a_camera_that_nobody_can_compute_with_is_refused(wrong: dict[str, objec
         ((1920, 1080), 900.0, (-0.25, 0.08, 0.0, 0.0, -0.012), "plumb_bob"),  # 94 degrees wide
         ((848, 800), 286.0, (-0.005, 0.038, -0.036, 0.006), "equidistant"),  # T265
         ((1280, 800), 200.0, (0.05, -0.01, 0.002, 0.0), "equidistant"),  # sees behind itself
+        ((1280, 960), 386.0, (0.05, 0.0, 0.0, 0.0), "equidistant"),  # 190 degrees wide, or more
+        ((1280, 960), 386.0, (-0.05, 0.0, 0.0, 0.0), "equidistant"),
+        ((512, 512), 191.0, (0.0035, 0.0007, -0.0021, 0.0002), "equidistant"),  # TUM VI
+        ((640, 480), 278.7, (-0.0136, 0.0207, -0.0128, 0.0025), "equidistant"),  # FPV drones
+        ((640, 480), 300.0, (-1 / 6, 1 / 120, -1 / 5040, 0.0), "equidistant"),  # orthographic
+        ((640, 480), 300.0, (1 / 12, 1 / 120, 0.0, 0.0), "equidistant"),  # stereographic
+        ((640, 480), 300.0, (0.333, 0.133, 0.054, 0.022), "equidistant"),  # has no distortion
+        ((752, 480), 458.0, (0.2, 1.5, -5.0, 8.0), "equidistant"),  # fits a narrow lens
         (
             (1280, 720),
             606.0,
