@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
+import reprlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -26,6 +28,17 @@ VERSION = 2
 """What is written wherever it suffices, so that older programs can read it."""
 NEWEST_VERSION = 3
 """What a segment's camera needs, and the last that can be read."""
+
+_JSON_NAMES: dict[type, str] = {
+    dict: "an object",
+    list: "an array",
+    str: "a string",
+    int: "a whole number",
+    bool: "true or false",
+}
+
+# JSON can hold halves of a character, which can be neither printed nor in the name of a file.
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 _T = TypeVar("_T")
 
@@ -225,29 +238,23 @@ def _segment_entries(segment: SegmentInfo, cameras: bool) -> dict[str, Any]:
 
 
 def _parse(entries: dict[str, Any]) -> Manifest:
-    expected = {"format", "version", "datum", "model", "segments"}
+    whole, expected = "the manifest", {"format", "version", "datum", "model", "segments"}
     calibration = None
     if entries["version"] > 1:
         expected.add("calibration")
-        calibration = _optional(entries, "calibration", dict)
-    _check_keys(entries, expected, "the manifest")
-    datum = _optional(entries, "datum", dict)
-    model = _field(entries, "model", dict)
-    _check_keys(model, set(ModelInfo.__dataclass_fields__), "model")
+        calibration = _optional(entries, "calibration", dict, whole)
+    _check_keys(entries, expected, whole)
+    datum = _optional(entries, "datum", dict, whole)
     cameras = entries["version"] > 2
-    segments = [_parse_segment(entry, cameras) for entry in _field(entries, "segments", list)]
-    names = [segment.name for segment in segments]
-    if len(set(names)) != len(names):
-        raise ValueError("two segments have the same name")
+    segments = [
+        _parse_segment(entry, number, cameras)
+        for number, entry in enumerate(_field(entries, "segments", list, whole), start=1)
+    ]
+    for name, count in Counter(segment.name for segment in segments).items():
+        if count > 1:
+            raise ValueError(f"two segments have the same name {name!r}")
     manifest = Manifest(
-        model=ModelInfo(
-            fingerprint=_field(model, "fingerprint", str),
-            source=_field(model, "source", str),
-            preset=_field(model, "preset", str),
-            pretrained=_field(model, "pretrained", bool),
-            descriptor_dim=_optional(model, "descriptor_dim", int),
-            code_bytes=_optional(model, "code_bytes", int),
-        ),
+        model=_parse_model(_field(entries, "model", dict, whole)),
         datum=None if datum is None else _parse_datum(datum),
         segments=tuple(segments),
         calibration=None if calibration is None else _parse_calibration(calibration),
@@ -259,6 +266,19 @@ def _parse(entries: dict[str, Any]) -> Manifest:
     return manifest
 
 
+def _parse_model(entries: dict[str, Any]) -> ModelInfo:
+    where = "the model"
+    _check_keys(entries, set(ModelInfo.__dataclass_fields__), where)
+    return ModelInfo(
+        fingerprint=_field(entries, "fingerprint", str, where),
+        source=_field(entries, "source", str, where),
+        preset=_field(entries, "preset", str, where),
+        pretrained=_field(entries, "pretrained", bool, where),
+        descriptor_dim=_optional(entries, "descriptor_dim", int, where),
+        code_bytes=_optional(entries, "code_bytes", int, where),
+    )
+
+
 def _parse_datum(entries: dict[str, Any]) -> Datum:
     for name in ("latitude", "longitude", "altitude"):
         _number(entries, name, "the datum")
@@ -266,10 +286,11 @@ def _parse_datum(entries: dict[str, Any]) -> Datum:
 
 
 def _parse_calibration(entries: dict[str, Any]) -> Calibration:
-    _check_keys(entries, set(Calibration.__dataclass_fields__), "calibration")
+    where = "the calibration"
+    _check_keys(entries, set(Calibration.__dataclass_fields__), where)
 
     def number(name: str) -> float:
-        return _number(entries, name, "the calibration")
+        return _number(entries, name, where)
 
     return Calibration(
         similarity=number("similarity"),
@@ -278,65 +299,69 @@ def _parse_calibration(entries: dict[str, Any]) -> Calibration:
         precision=number("precision"),
         precision_bound=number("precision_bound"),
         recall=number("recall"),
-        queries=_field(entries, "queries", int),
-        outside=_field(entries, "outside", int),
+        queries=_field(entries, "queries", int, where),
+        outside=_field(entries, "outside", int, where),
         radius=number("radius"),
-        mode=_field(entries, "mode", str),
-        candidates=_field(entries, "candidates", int),
-        places=_field(entries, "places", int),
-        source=_field(entries, "source", str),
-        created=_field(entries, "created", str),
+        mode=_field(entries, "mode", str, where),
+        candidates=_field(entries, "candidates", int, where),
+        places=_field(entries, "places", int, where),
+        source=_field(entries, "source", str, where),
+        created=_field(entries, "created", str, where),
     )
 
 
-def _parse_segment(entries: object, cameras: bool) -> SegmentInfo:
+def _parse_segment(entries: object, number: int, cameras: bool) -> SegmentInfo:
+    """Return a segment; `number` (from 1) is what it is called where it has no name."""
     if not isinstance(entries, dict):
-        raise ValueError("a segment is not an object")
-    name = _field(entries, "name", str)
+        raise ValueError(f"segment {number} is not an object")
+    name = _field(entries, "name", str, f"segment {number}")
+    where = f"segment {name!r}"
     expected = set(SegmentInfo.__dataclass_fields__) - (set() if cameras else {"camera"})
-    _check_keys(entries, expected, f"segment {name!r}")
-    thumbnails = _optional(entries, "thumbnails", dict)
-    camera = _optional(entries, "camera", dict) if cameras else None
+    _check_keys(entries, expected, where)
+    thumbnails = _optional(entries, "thumbnails", dict, where)
+    camera = _optional(entries, "camera", dict, where) if cameras else None
     segment = SegmentInfo(
         name=name,
-        source=_field(entries, "source", str),
-        created=_field(entries, "created", str),
-        count=_field(entries, "count", int),
-        first_stamp=_field(entries, "first_stamp", int),
-        last_stamp=_field(entries, "last_stamp", int),
-        data=_parse_stored(_field(entries, "data", dict)),
-        thumbnails=None if thumbnails is None else _parse_stored(thumbnails),
-        camera=None if camera is None else _parse_camera(camera, f"the camera of segment {name!r}"),
+        source=_field(entries, "source", str, where),
+        created=_field(entries, "created", str, where),
+        count=_field(entries, "count", int, where),
+        first_stamp=_field(entries, "first_stamp", int, where),
+        last_stamp=_field(entries, "last_stamp", int, where),
+        data=_parse_stored(_field(entries, "data", dict, where), f"'data' of {where}"),
+        thumbnails=(
+            None if thumbnails is None else _parse_stored(thumbnails, f"'thumbnails' of {where}")
+        ),
+        camera=None if camera is None else _parse_camera(camera, f"the camera of {where}"),
     )
     stamps_fit = -(2**63) <= segment.first_stamp <= segment.last_stamp < 2**63
     if segment.count < 1 or not stamps_fit:
-        raise ValueError(f"segment {name!r} has impossible numbers")
+        raise ValueError(f"{where} has impossible numbers")
     return segment
 
 
-def _parse_stored(entries: dict[str, Any]) -> StoredFile:
-    _check_keys(entries, set(StoredFile.__dataclass_fields__), "a file's entry")
+def _parse_stored(entries: dict[str, Any], where: str) -> StoredFile:
+    _check_keys(entries, set(StoredFile.__dataclass_fields__), where)
     stored = StoredFile(
-        file=_field(entries, "file", str),
-        bytes=_field(entries, "bytes", int),
-        sha256=_field(entries, "sha256", str),
+        file=_field(entries, "file", str, where),
+        bytes=_field(entries, "bytes", int, where),
+        sha256=_field(entries, "sha256", str, where),
     )
     relative = PurePosixPath(stored.file)
     # A map may come from elsewhere: it must not reach outside its own folder.
     if relative.is_absolute() or ".." in relative.parts or not relative.parts:
-        raise ValueError(f"{stored.file!r} is not a path inside the map")
+        raise ValueError(f"'file' of {where} is {stored.file!r}, not a path inside the map")
     if stored.bytes < 0 or not re.fullmatch("[0-9a-f]{64}", stored.sha256):
-        raise ValueError(f"{stored.file} has an impossible size or checksum")
+        raise ValueError(f"{where} has an impossible size or checksum")
     return stored
 
 
 def _parse_camera(entries: dict[str, Any], where: str) -> CameraModel:
     _check_keys(entries, set(CameraModel.__dataclass_fields__), where)
-    distortion = _field(entries, "distortion", list)
+    distortion = _field(entries, "distortion", list, where)
     numbers = {name: _number(entries, name, where) for name in ("fx", "fy", "cx", "cy")}
     values = (_number({"distortion": value}, "distortion", where) for value in distortion)
-    width, height = _field(entries, "width", int), _field(entries, "height", int)
-    model = _field(entries, "model", str)
+    width, height = (_field(entries, name, int, where) for name in ("width", "height"))
+    model = _field(entries, "model", str, where)
     try:
         return CameraModel(
             width,
@@ -355,27 +380,31 @@ def _check_keys(entries: Mapping[str, Any], expected: set[str], where: str) -> N
         raise ValueError(f"{where} has an unknown entry {unknown[0]!r}")
 
 
-def _field(entries: Mapping[str, Any], name: str, kind: type[_T]) -> _T:
+def _field(entries: Mapping[str, Any], name: str, kind: type[_T], where: str) -> _T:
     if name not in entries:
-        raise ValueError(f"{name!r} is missing")
+        raise ValueError(f"{name!r} of {where} is missing")
     value = entries[name]
     if type(value) is not kind:  # exactly: bool is an int to isinstance
-        raise ValueError(f"{name!r} is {value!r}, not {kind.__name__}")
+        raise ValueError(f"{name!r} of {where} is {reprlib.repr(value)}, not {_JSON_NAMES[kind]}")
+    if isinstance(value, str) and _NO_TEXT.search(value):
+        raise ValueError(f"{name!r} of {where} is {reprlib.repr(value)}, which is no text")
     return value
 
 
-def _optional(entries: Mapping[str, Any], name: str, kind: type[_T]) -> _T | None:
-    return None if entries.get(name, 0) is None else _field(entries, name, kind)
+def _optional(entries: Mapping[str, Any], name: str, kind: type[_T], where: str) -> _T | None:
+    return None if entries.get(name, 0) is None else _field(entries, name, kind, where)
 
 
 def _number(entries: Mapping[str, Any], name: str, where: str) -> float:
-    value = entries.get(name)
+    if name not in entries:
+        raise ValueError(f"{name!r} of {where} is missing")
+    value = entries[name]
     if type(value) is not int and type(value) is not float:
-        raise ValueError(f"{name} of {where} is {value!r}, not a number")
+        raise ValueError(f"{name!r} of {where} is {reprlib.repr(value)}, not a number")
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise ValueError(f"{name} of {where} is not finite")
+        raise ValueError(f"{name!r} of {where} is not finite")
     return number
