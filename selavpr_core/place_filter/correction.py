@@ -41,21 +41,17 @@ def correct(
     look, above 0 to 1, that this one is; its errors have their variance divided by it.
     """
     numbers, near, offsets = nearby.numbers, nearby.places, nearby.offsets
-    count = len(hypotheses)
+    count, pairs = len(hypotheses), len(nearby.numbers)
     total: Array = np.bincount(numbers, pointing, count).astype(np.float64)
     pointed = total > 0.0
-    association = pointing / np.where(pointed, total, 1.0)[numbers]
     together = np.where(pointed, certain, 0.0)
+    # Rows of weights: their product with a column of the pairs is its mean for each hypothesis.
+    association = np.zeros((count, pairs))
+    association[numbers, np.arange(pairs)] = pointing / np.where(pointed, total, 1.0)[numbers]
 
-    def mean(values: Array) -> Array:
-        return np.bincount(numbers, association * values, count).astype(np.float64)
-
-    innovation = together[:, None] * np.stack([mean(offsets[:, axis]) for axis in range(3)], axis=1)
-    second = np.empty((count, 3, 3))
-    for row in range(3):
-        for column in range(row + 1):
-            second[:, row, column] = together * mean(offsets[:, row] * offsets[:, column])
-            second[:, column, row] = second[:, row, column]
+    innovation = together[:, None] * (association @ offsets)
+    products = (offsets[:, :, None] * offsets[:, None, :]).reshape(pairs, 9)
+    second = together[:, None, None] * (association @ products).reshape(count, 3, 3)
     spread = second - innovation[:, :, None] * innovation[:, None, :]
     # Neighbours look alike within their reach: their mean is better known than they are wide.
     width = np.maximum(spread[:, 0, 0] + spread[:, 1, 1], 1e-9)
@@ -63,12 +59,12 @@ def correct(
 
     along = (MATCH_SHARE * nearby.reach) ** 2
     across = np.minimum(MATCH_ACROSS**2, along)
+    projected = (association @ map_places.along[near].reshape(pairs, 4)).reshape(count, 2, 2)
     noise = np.tile(np.eye(3), (count, 1, 1))  # any where nothing is corrected
-    for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        projected = mean(map_places.along[near, row, column])
-        noise[:, row, column] = (along - across) * projected + across * (row == column)
+    noise[:, :2, :2] = (along - across)[:, None, None] * projected
+    noise[:, [0, 1], [0, 1]] += across[:, None]
     yaw_sigmas = np.where(map_places.looks[near], MATCH_YAW_SIGMA, UNKNOWN_YAW_SIGMA)
-    noise[:, 2, 2] = np.where(pointed, mean(yaw_sigmas**2), 1.0)
+    noise[:, 2, 2] = np.where(pointed, association @ yaw_sigmas**2, 1.0)
     noise /= part
 
     prior = hypotheses.covariances
@@ -81,6 +77,6 @@ def correct(
 
     variances = hypotheses.height_variances
     gain_up = together * variances / (variances + (nearby.reach**2 + 1e-6) / part)
-    offset_up = mean(map_places.positions[near, 2]) - hypotheses.heights
+    offset_up = association @ map_places.positions[near, 2] - hypotheses.heights
     hypotheses.heights = hypotheses.heights + gain_up * offset_up
     hypotheses.height_variances = variances * (1.0 - gain_up)

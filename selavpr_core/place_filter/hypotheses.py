@@ -170,7 +170,8 @@ class Hypotheses:
         """
         count = int(groups.max(initial=-1)) + 1
         total: Array = np.bincount(groups, self.weights, count).astype(np.float64)
-        share = self.weights / total[groups]
+        shares = np.zeros((count, len(self)))
+        shares[groups, np.arange(len(self))] = self.weights / total[groups]
         # Yaws are averaged around the heaviest of the group: they have no zero of their own.
         order = np.argsort(self.weights, kind="stable")
         heaviest = np.zeros(count, np.int64)
@@ -178,23 +179,20 @@ class Hypotheses:
         centre = self.means[heaviest]
         offsets = self.means - centre[groups]
         offsets[:, 2] = wrapped(offsets[:, 2])
-        mean_offsets = np.stack(
-            [np.bincount(groups, share * offsets[:, axis], count) for axis in range(STATES)], axis=1
-        )
+        mean_offsets = shares @ offsets
         spread = offsets - mean_offsets[groups]
-        second = share[:, None, None] * (self.covariances + spread[:, :, None] * spread[:, None, :])
-        covariances = np.zeros((count, STATES, STATES))
-        np.add.at(covariances, groups, second)
+        second = self.covariances + spread[:, :, None] * spread[:, None, :]
+        covariances = shares @ second.reshape(len(self), STATES * STATES)
         means = centre + mean_offsets
         means[:, 2] = wrapped(means[:, 2])
-        heights: Array = np.bincount(groups, share * self.heights, count).astype(np.float64)
+        heights: Array = shares @ self.heights
         height_spread = self.height_variances + (self.heights - heights[groups]) ** 2
         return Hypotheses(
             total,
             means,
-            covariances,
+            covariances.reshape(count, STATES, STATES),
             heights,
-            np.bincount(groups, share * height_spread, count).astype(np.float64),
+            shares @ height_spread,
             np.bincount(groups, self.sure, count) > 0,
         )
 
