@@ -27,7 +27,7 @@ _MAX_MAGNIFIED = 100.0
 # undoes all of them or nearly so; of what no lens has, two in five or less.
 _GRID = 9
 _LEAST_UNDONE = 0.5
-_UNDONE = 0.01  # of the longest side: 5 pixels of 512
+_UNDONE = 0.01  # of the longest side, 5 pixels of 512: so near a pixel's ray falls on it again
 # Times that a lens may squeeze the angle that its focal length promises: one without distortion
 # that is described as a fisheye does so 1.27 times. What squeezes all rays into one makes any two
 # pictures agree, as a focal length does that is too long.
@@ -88,15 +88,23 @@ class CameraModel:
 
 
 def undistorted(camera: CameraModel, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return where pixels [N, 2] of the full picture look: [N, 2], x and y at depth 1."""
+    """Return where pixels [N, 2] of the full picture look: [N, 2], x and y at depth 1.
+
+    NaN for a pixel that no ray falls on, or one from beside the camera or behind it.
+    """
     if not len(pixels):
         return pixels
     matrix, distortion = _opencv(camera)
     if camera.model == "equidistant":
-        looking = cv2.fisheye.undistortPoints(pixels[:, None], matrix, distortion)
+        found = cv2.fisheye.undistortPoints(pixels[:, None], matrix, distortion)
     else:
-        looking = cv2.undistortPoints(pixels[:, None], matrix, distortion)
-    return np.asarray(looking, np.float64).reshape(-1, 2)
+        found = cv2.undistortPoints(pixels[:, None], matrix, distortion)
+    looking = np.asarray(found, np.float64).reshape(-1, 2)
+    with np.errstate(all="ignore"):
+        off = np.linalg.norm(_distorted(camera, looking) - pixels, axis=1)
+    # What cannot be undone OpenCV takes for one far point, and all of these agree with each other.
+    looking[~(off <= _UNDONE * max(camera.width, camera.height))] = np.nan
+    return looking
 
 
 def _opencv(camera: CameraModel) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -108,12 +116,11 @@ def _opencv(camera: CameraModel) -> tuple[NDArray[np.float64], NDArray[np.float6
 
 @lru_cache(maxsize=64)  # the segments of a map have few cameras
 def _undone(camera: CameraModel) -> float:
-    """Return the share of pixels that come back where they were, undistorted and distorted.
+    """Return the share of pixels that look somewhere.
 
     Those do not count whose ray another pixel could have as well, for the picture is folded there,
     or that look nearly along the optical axis though they lie far from the middle.
     """
-    side = max(camera.width, camera.height)
     across, down = (np.linspace(0, length - 1, _GRID) for length in (camera.width, camera.height))
     pixels = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2)
     near = _from_middle(camera, pixels) <= 1
@@ -123,11 +130,10 @@ def _undone(camera: CameraModel) -> float:
         promised = np.arctan(promised)
     with np.errstate(all="ignore"):
         looking = undistorted(camera, pixels)
-        off = np.linalg.norm(_distorted(camera, looking) - pixels, axis=1)
         angles = np.arctan(np.linalg.norm(looking, axis=1))
-        undone = (off <= _UNDONE * side) & (promised <= _MOST_SQUEEZED * angles)
-        undone &= _in_order(camera, looking)
-    return float(undone.mean())  # false, too, of what is not finite
+        # Both are false of what is NaN.
+        undone = (promised <= _MOST_SQUEEZED * angles) & _in_order(camera, looking)
+    return float(undone.mean())
 
 
 def _in_order(camera: CameraModel, looking: NDArray[np.float64]) -> NDArray[np.bool_]:

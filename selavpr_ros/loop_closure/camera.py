@@ -16,6 +16,8 @@ def rays(
 ) -> NDArray[np.float64]:
     """Return where pixels [N, 2] of a picture look: [N, 2], x and y at depth 1, undistorted.
 
+    NaN where nothing tells, as at what a fisheye lens sees beside it and behind it.
+
     size: width and height of that picture, the camera's whole picture made smaller.
     """
     scale = np.array([camera.width / size[0], camera.height / size[1]])

@@ -165,10 +165,14 @@ def compare(
     )
     seen = rays(match_camera, first, match.size)
     then = rays(query_camera, second, query.size)
+    known = np.isfinite(seen).all(axis=1) & np.isfinite(then).all(axis=1)
+    seen, then, rayed = seen[known], then[known], pairs[known]
+    if len(rayed) < MIN_POINTS:
+        return Geometry(model, len(pairs), 0, 0.0)
     essential, inliers = _robust(
         cv2.findEssentialMat, seen, then, np.eye(3), cv2.USAC_MAGSAC, CONFIDENCE, tolerance
     )
-    plain = _counted(model, match, query, pairs, inliers)
+    plain = replace(_counted(model, match, query, rayed, inliers), matches=len(pairs))
     if plain.inliers < motion.MIN_POINTS or np.shape(essential) != (3, 3):
         return plain
     pixel = 1 / min(focal(match_camera, match.size), focal(query_camera, query.size))
@@ -235,8 +239,6 @@ def _with_motion(
 
     pixel: radians that one of theirs sees, the larger of the two.
     """
-    finite = np.isfinite(seen).all(axis=1) & np.isfinite(then).all(axis=1)
-    seen, then, inliers = seen[finite], then[finite], inliers[finite]
     found = motion.estimate(essential, seen, then, inliers, pixel)
     if not found.rotation_sigma <= MOST_ROTATION_SIGMA:
         return plain

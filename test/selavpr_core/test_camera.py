@@ -107,3 +107,25 @@ def test_lenses_that_there_are_can_be_computed_with(
     rows = np.linspace(0.45, 0.55, 5)[:, None] * size
     off = undistorted(camera, rows) - (rows - middle) / focal
     assert np.abs(off).max() < 0.1  # near the middle a lens bends little
+
+
+@pytest.mark.parametrize(
+    ("focal", "distortion", "model", "reach"),
+    [
+        (160.0, (0.0,) * 4, "equidistant", 160 * math.pi / 2),  # to the side, and not behind
+        (330.0, (-0.25, 0.0, 0.0, 0.0), "equidistant", 330 * 0.77),  # its widest ring
+        (450.0, (-0.3, 0.0, 0.0, 0.0), "plumb_bob", 450 * 0.70),
+        (330.0, (), "plumb_bob", math.inf),
+    ],
+)
+def test_pixels_that_no_ray_falls_on_look_nowhere(
+    focal: float, distortion: tuple[float, ...], model: DistortionModel, reach: float
+) -> None:
+    camera = CameraModel(640, 480, focal, focal, 319.5, 239.5, distortion, model)
+    pixels = np.stack(np.meshgrid(np.arange(0, 640, 20.0), np.arange(0, 480, 20.0)), axis=-1)
+    pixels = pixels.reshape(-1, 2)
+    away = np.linalg.norm(pixels - (319.5, 239.5), axis=1)
+    looking = undistorted(camera, pixels)
+    assert np.isfinite(looking[away < 0.9 * reach]).all()
+    assert np.isnan(looking[away > 1.1 * reach]).all()
+    assert np.isnan(looking).any() == (reach < math.inf)

@@ -135,6 +135,32 @@ def test_a_long_lens_does_not_make_unrelated_pictures_agree(times: float) -> Non
             assert found.inliers < 20
 
 
+@pytest.mark.parametrize("focal", [200.0, 264.0])
+@pytest.mark.parametrize("k", [0.0, -0.25])
+def test_where_a_lens_sees_nothing_unrelated_pictures_do_not_agree(focal: float, k: float) -> None:
+    """OpenCV takes all that cannot be undone for one far point."""
+    camera = replace(CAMERA, fx=focal, fy=focal, distortion=(k, 0.0, 0.0, 0.0), model="equidistant")
+    for seed in range(4):
+        scene, rng = Scene(seed), np.random.default_rng(seed)
+        first, second = (
+            Features(rng.uniform((0, 0), SIZE, (150, 2)).astype(np.float32), scene.looks, SIZE)
+            for _ in range(2)
+        )
+        found = compare(first, second, camera, camera)
+        assert found.model == "essential"
+        assert found.matches > 100
+        assert found.inliers < 20
+
+
+def test_with_next_to_no_rays_nothing_agrees() -> None:
+    camera = replace(CAMERA, fx=100.0, fy=100.0, distortion=(0.01, 0, 0, 0), model="equidistant")
+    scene = Scene(11)
+    corner = np.random.default_rng(0).uniform((0, 0), (60, 60), (150, 2)).astype(np.float32)
+    far = Features(corner, scene.looks, SIZE)
+    found = compare(far, far, camera, camera)
+    assert (found.matches, found.inliers, found.coverage) == (150, 0, 0.0)
+
+
 def test_a_turn_on_the_spot_has_no_direction() -> None:
     scene = Scene(5)
     found = compare(scene.seen(*HERE), scene.seen(turned(0.3), np.zeros(3)), CAMERA, CAMERA)
