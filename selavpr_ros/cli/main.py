@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -24,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     input or the machine; 130 when it was interrupted. A reader that closes the pipe early ends the
     output without a word.
     """
+    _prepare_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         try:
@@ -39,9 +41,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"selavpr: {str(interrupt) or 'interrupted'}", file=sys.stderr)
             return INTERRUPTED
     except BrokenPipeError:
-        # Python flushes stdout once more at exit: let that go nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
+    except OSError as error:  # of what is printed: for files, the commands have words of their own
+        _drop_output()
+        what = "the output cannot be written" if error.filename is None else error.filename
+        print(f"selavpr: {what}: {error.strerror or error}", file=sys.stderr)
+        return FAILED
+
+
+def _prepare_streams() -> None:
+    """Make both streams take all that is printed, paths of any bytes, and be there if closed."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stderr is None:  # print would take stdout in its place
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does
+
+
+def _drop_output() -> None:
+    """Let what is left to print go nowhere: Python flushes stdout once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> Parser:

@@ -54,12 +54,11 @@ def selavpr(project: Path) -> Command:
     def run(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "selavpr_ros.cli", *map(str, arguments)],
-            capture_output=True,
+            **{"capture_output": True, **options},
             text=True,
             timeout=120,
             check=False,
             env={**os.environ, "PYTHONPATH": str(project)},
-            **options,
         )
 
     return run

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -158,6 +159,47 @@ def test_a_closed_pipe_is_quiet(street: Path, project: Path) -> None:
     _, error = process.communicate(timeout=120)
     assert error == ""
     assert process.returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a Linux device")
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["text", "json"])
+def test_output_that_cannot_be_written_is_one_line(
+    selavpr: Command, street: Path, options: list[str]
+) -> None:
+    """`selavpr map info campus > info.txt`, on a disk that is full."""
+    with open("/dev/full", "w") as full:
+        done = selavpr(
+            "map", "info", street / "campus", *options, capture_output=False,
+            stdout=full, stderr=subprocess.PIPE,
+        )  # fmt: skip
+    said = "selavpr: the output cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (2, said)
+
+
+@pytest.mark.parametrize(("closed", "left"), [(1, "stderr"), (2, "stdout")])
+def test_a_stream_that_is_closed_takes_nothing_with_it(
+    selavpr: Command, tmp_path: Path, closed: int, left: str
+) -> None:
+    """`selavpr map info campus >&-`, as some daemons start their programs."""
+    done = selavpr("map", "info", tmp_path, preexec_fn=lambda: os.close(closed))
+    assert done.returncode == 2
+    assert ("not a place map" in getattr(done, left)) == (left == "stderr")
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_names_that_the_terminal_cannot_show_are_shown_all_the_same(
+    street: Path, tmp_path: Path, project: Path
+) -> None:
+    name = os.fsdecode(b"caf\xe9 \xc3\xa4")
+    shutil.copytree(street / "campus", tmp_path / name)
+    command = [sys.executable, "-m", "selavpr_ros.cli", "map", "info", name]
+    for encoding, shown in (("ascii", rb"caf\udce9 \xe4: "), ("utf-8", b"caf\\udce9 \xc3\xa4: ")):
+        variables = {"PYTHONPATH": str(project), "PYTHONIOENCODING": f"{encoding}:strict"}
+        done = subprocess.run(
+            command, capture_output=True, cwd=tmp_path, env=os.environ | variables, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert shown in done.stdout
 
 
 def test_an_interrupt_of_any_command_is_one_line(
