@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from selavpr_ros.loop_closure import motion as module
 from selavpr_ros.loop_closure.motion import Motion, estimate, median_angle, rotation_between
 
 PIXEL = 1 / 400  # radians
@@ -121,6 +122,41 @@ def test_points_that_are_one_tell_nothing() -> None:
     motion = found(one, other, rotation(), (1.0, 0.0, 0.0))
     assert np.isfinite(motion.rotation).all()
     assert motion.direction is None or motion.direction_sigma > math.radians(15)
+
+
+POSITIONS = np.array([[2.0, 0.3, 1.0], [-0.5, 0.1, 3.0], [-1.0, -2.0, 0.2]])
+
+
+@pytest.mark.parametrize("position", POSITIONS.tolist())
+@pytest.mark.parametrize("sign", [1, -1])  # of the direction: neither is preferred
+def test_the_jacobian_is_what_a_small_step_changes(
+    position: tuple[float, float, float], sign: int
+) -> None:
+    """Where the points fit: elsewhere it leaves out how the distance from a plane is scaled."""
+    seen, then = views(position, noise=0.0)
+    motions = module._Motions(rotation()[None], sign * unit(np.array([position])))
+    fit = module._fit(motions, seen, then, PIXEL)
+    np.testing.assert_allclose(fit.residuals, 0, atol=1e-12)
+    step = 1e-6
+    for axis, expected in enumerate(fit.jacobian[0].T):
+        ahead, back = (
+            module._fit(module._moved(motions, way * np.eye(5)[None, axis]), seen, then, PIXEL)
+            for way in (step, -step)
+        )
+        changed = (ahead.residuals[0] - back.residuals[0]) / (2 * step)
+        assert np.abs(expected).max() > 0.05
+        np.testing.assert_allclose(changed, expected, atol=1e-8)
+
+
+def test_residuals_are_as_large_as_the_errors_of_the_rays() -> None:
+    """Which are the same all around each ray, and in both pictures."""
+    rng = np.random.default_rng(2)
+    for position in POSITIONS:
+        seen, then = views(tuple(position), count=2000, noise=0.0)
+        seen, then = (unit(rays + rng.normal(0, PIXEL, rays.shape)) for rays in (seen, then))
+        motions = module._Motions(rotation()[None], unit(position[None]))
+        (residuals,) = module._fit(motions, seen, then, PIXEL).residuals
+        assert residuals.std() == pytest.approx(PIXEL, rel=0.05)
 
 
 def test_a_turn_brings_vectors_onto_each_other() -> None:
