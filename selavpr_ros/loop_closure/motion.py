@@ -131,7 +131,7 @@ def _starts(essential: Array, first: Array, second: Array, turned: Array) -> _Mo
     _, pose, translation, _ = cv2.recoverPose(essential, *rays, np.eye(3))
     rotation = np.asarray(pose, np.float64).T
     # What is across of all that the turn leaves: the direction, if it is the right turn.
-    _, _, across = np.linalg.svd(np.cross(second @ turned.T, first))
+    _, _, across = np.linalg.svd(np.cross(second @ turned.T, first), full_matrices=False)
     directions = [-rotation @ np.asarray(translation).ravel(), across[2], *_AXES]
     return _Motions(np.stack([rotation, *[turned] * (len(directions) - 1)]), np.stack(directions))
 
