@@ -117,8 +117,16 @@ def drive(node: RemoteNode, steps: range, start: int = START) -> None:
         see(node, pattern(step % PLACES), start + step, where(step))
 
 
-def reports(node: RemoteNode) -> list[dict[str, Any]]:
-    return [json.loads(message.data) for message in node.probe.heard(node.topic("closure_info"))]
+def heard(node: RemoteNode, name: str, count: int) -> list[Any]:
+    """What was heard on a topic of the node, once it is so much: one may be later than another."""
+    probe, topic = node.probe, node.topic(name)
+    probe.wait_for(topic, lambda _: len(probe.heard(topic)) >= count, why=f"{count} times")
+    return probe.heard(topic)
+
+
+def reports(node: RemoteNode, count: int) -> list[dict[str, Any]]:
+    """What was told of closures, once there are so many."""
+    return [json.loads(message.data) for message in heard(node, "closure_info", count)]
 
 
 def drawn(node: RemoteNode, namespace: str) -> list[Any]:
@@ -142,7 +150,7 @@ def test_the_second_lap_closes_the_loop(node: RemoteNode, probe: Probe) -> None:
     drive(node, range(2 * PLACES - 4))
     again = PLACES - 4
     probe.wait_for(node.topic("closure"), at(START + 2 * PLACES - 5))
-    paths = probe.heard(node.topic("closure"))
+    paths = heard(node, "closure", again)
     assert len(paths) == again
     for step, path in enumerate(paths):
         match, query = path.poses  # exactly two
@@ -155,7 +163,7 @@ def test_the_second_lap_closes_the_loop(node: RemoteNode, probe: Probe) -> None:
             q = pose.orientation  # of opposite signs it is the same
             yaw = 2 * math.atan2(q.z, q.w)
             assert math.remainder(yaw - where(step)[2], math.tau) == pytest.approx(0, abs=1e-9)
-    told = reports(node)
+    told = reports(node, again)
     assert len(told) == again
     assert told[2]["match"]["number"] == 2
     assert told[2]["query"]["number"] == PLACES + 2
@@ -173,7 +181,7 @@ def test_the_second_lap_closes_the_loop(node: RemoteNode, probe: Probe) -> None:
     assert len({line.id for line in lines}) == again
     assert all(len(line.points) == 2 and line.header.frame_id == "odom" for line in lines)
     probe.wait_for(node.topic("match_image"), at(START + 2 * PLACES - 5))
-    pictures = probe.heard(node.topic("match_image"))
+    pictures = heard(node, "match_image", again)
     assert [picture.header.stamp.sec for picture in pictures] == [
         START + PLACES + step for step in range(again)
     ]
@@ -213,8 +221,12 @@ def test_the_toshiki_loop_finds_its_closing(
                 camera.publish(raw)
 
             probe.wait_for(node.topic("keyframe"), at(stamp), doing=play)
-    found = {told["query"]["number"]: told["match"]["number"] for told in reports(node)}
     # The bag ends where it began: its last two frames see its first ones.
+    probe.wait_for(
+        node.topic("closure_info"),
+        lambda message: json.loads(message.data)["query"]["number"] == 71,
+    )
+    found = {told["query"]["number"]: told["match"]["number"] for told in reports(node, 2)}
     assert found.keys() >= {70, 71}
     assert all(query >= 66 and match <= 6 for query, match in found.items())
     # To untrained weights everything looks alike.
@@ -325,15 +337,22 @@ def test_a_second_session_finds_itself_in_the_first_and_joins_it(
         see(node, pattern(step), 5000 + step, (7.0, 2.0 * step, math.pi / 2))
     seen = counted(node, closures_into_the_map=str(length))
     assert seen["tied to the map"] == f"by {length} of {length} closures, 0.0 m apart"
-    for step, path in enumerate(probe.heard(node.topic("closure"))):
+    for step, path in enumerate(heard(node, "closure", length)):
         match, query = path.poses
         assert (match.header.frame_id, query.header.frame_id) == ("map", "odom")
         assert match.header.stamp.sec == START + step
         assert match.pose.position.x == pytest.approx(2.0 * step)
         assert query.pose.position.y == pytest.approx(2.0 * step)
-    assert reports(node)[4]["match"]["segment"].startswith("session_")
+    assert reports(node, length)[4]["match"]["segment"].startswith("session_")
     # Drawn where odometry has the match, as soon as that is known.
-    line = drawn(node, "closures into the map")[-1]
+    last = probe.wait_for(
+        node.topic("markers"),
+        lambda array: (
+            (array.markers[0].ns, array.markers[0].header.stamp.sec)
+            == ("closures into the map", 5000 + length - 1)
+        ),
+    )
+    line = last.markers[0]
     assert line.points[0].y == pytest.approx(2.0 * (length - 1), abs=1e-3)
     success, told = node.trigger("save_map")
     assert (success, "beside" in told) == (True, False)
@@ -364,7 +383,7 @@ def test_a_gap_and_a_jump_back_are_reported(
     drive(node, range(2), start=10)
     assert process.wait_for_output("new stretch: 2, after time jumped back by 1054.0 s", before)
     # What was seen before is found all the same.
-    told = reports(node)[-1]
+    told = reports(node, 2)[-1]
     assert (told["match"]["number"], told["query"]["number"]) == (1, 6)
     assert (told["match"]["stretch"], told["query"]["stretch"]) == (0, 2)
     counted(node, stretch="2, after time jumped back by 1054.0 s, from keyframe 5 on")
@@ -381,7 +400,7 @@ def test_without_odometry_keyframes_come_by_time(node: RemoteNode, probe: Probe)
     path = probe.wait_for(node.topic("closure"))
     assert [pose.header.frame_id for pose in path.poses] == ["", ""]
     assert [pose.header.stamp.sec for pose in path.poses] == [START, START + 6]
-    assert reports(node)[0]["query"]["pose"] is None
+    assert reports(node, 1)[0]["query"]["pose"] is None
     assert probe.heard(node.topic("markers")) == []
     status = node.wait_for_status("4 keyframes.*; no odometry on /odom for .* keyframes by time")
     assert status.level == b"\x01"
@@ -428,8 +447,7 @@ def test_the_camera_of_camera_info_verifies(
     heard()
     for step in range(PLACES + 1):
         see(node, picture(step % PLACES), START + step, where(step))
-    probe.wait_for(node.topic("closure_info"))
-    geometry = reports(node)[0]["verification"]["geometry"]
+    geometry = reports(node, 1)[0]["verification"]["geometry"]
     assert geometry["model"] == "essential"
     assert geometry["rotation"][3] == pytest.approx(1.0, abs=1e-2)
     assert node.trigger("save_map")[0]
@@ -444,8 +462,7 @@ def test_the_camera_of_camera_info_verifies(
     probe.clear()
     for step in range(5):
         see(node, picture(step), 5000 + step, where(step))
-    probe.wait_for(node.topic("closure_info"))
-    told = reports(node)[0]
+    told = reports(node, 1)[0]
     assert told["match"]["segment"] == segment.name
     assert told["verification"]["geometry"]["model"] == "essential"
     assert told["verification"]["geometry"]["rotation"][3] == pytest.approx(1.0, abs=1e-2)
@@ -465,8 +482,7 @@ def test_a_camera_info_of_another_shape_is_not_believed(node: RemoteNode, probe:
     )
     for step in range(PLACES + 1):
         see(node, picture(step % PLACES), START + step, where(step))
-    probe.wait_for(node.topic("closure_info"))
-    geometry = reports(node)[0]["verification"]["geometry"]
+    geometry = reports(node, 1)[0]["verification"]["geometry"]
     assert geometry["model"] == "fundamental"
     assert geometry["rotation"] is None
     refused = "camera_info is of 64 x 36 pixels, which the image, 64 x 48, is not a smaller copy of"
