@@ -26,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     output without a word.
     """
     _prepare_streams()
+    # What cannot be decoded is reported in our own words. It is read when OpenCV is imported.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import math
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +52,12 @@ def add_parser(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Describe the images, search the map, print the matches; fail where no image can be read."""
     path = Path(options.map)
-    if not any(Path(image).is_file() for image in options.images):
+    # Not by Path, to which a name that is too long, or in a folder nobody may enter, is an error.
+    if not any(os.path.isfile(image) for image in options.images):
+        for image in options.images:
+            if os.path.isdir(image):
+                inside = os.path.join(image, "*.jpg")
+                raise SelaVPRError(f"{image} is a folder: give the images in it, as {inside}")
         raise SelaVPRError(f"no such image: {', '.join(options.images)}; check the path")
     describer = describer_for(path, options)
     localizer = opened(path, describer, options)
@@ -125,7 +131,10 @@ def _pixels(
         except OSError as error:
             failures[image] = error.strerror or "cannot be read"
         else:
-            bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+            try:
+                bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+            except cv2.error:  # of more pixels than it is ready to read
+                bgr = None
             if bgr is not None:
                 read.append(image)
                 yield np.ascontiguousarray(bgr[:, :, ::-1])

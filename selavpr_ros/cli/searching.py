@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from selavpr_core.errors import WeightsError
+from selavpr_core.errors import MapError, WeightsError
 from selavpr_ros.candidates import CANDIDATE_LIMITS, USUAL_CANDIDATES
 from selavpr_ros.cli.options import add_model_options, whole_number
 
@@ -38,12 +38,17 @@ def describer_for(path: Path, options: argparse.Namespace) -> Describer:
     """Load the model that the map in a folder was made with, or the one of --weights.
 
     Raises:
-        MapError: no map there. WeightsError, DeviceError: as load_describer.
+        MapError: no map there, or none that anything can be found in. WeightsError, DeviceError: as
+            load_describer.
     """
     from selavpr_core.describer import load_describer
     from selavpr_core.place_map.manifest import read_manifest
 
-    weights = options.weights or read_manifest(path).model.source
+    # Of the map first: weights take a while, or must be fetched.
+    manifest = read_manifest(path)
+    if not manifest.count:
+        raise MapError(f"{path} has no places: add a bag with `selavpr build-map`")
+    weights = options.weights or manifest.model.source
     try:
         return load_describer(weights, options.device, options.precision, options.batch_size)
     except WeightsError as error:

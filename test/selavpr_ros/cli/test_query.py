@@ -3,12 +3,14 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from selavpr_core.place_map import PlaceMap
+from selavpr_core.place_map import MapWriter, PlaceMap
 from selavpr_ros.bags import BagReader
 from selavpr_ros.cli.main import main
 from test.selavpr_ros.cli.conftest import Command
@@ -96,6 +98,59 @@ def test_no_readable_image_is_an_error(
     empty.write_bytes(b"")
     assert run(street / "campus", empty) == 2
     assert f"selavpr: {empty}: is not an image" in capsys.readouterr().err
+
+
+def test_no_image_brings_down_the_others(
+    street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header = b"IHDR" + struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
+    huge = tmp_path / "huge.png"
+    huge.write_bytes(
+        b"\x89PNG\r\n\x1a\n\0\0\0\r" + header + struct.pack(">I", zlib.crc32(header)) + bytes(99)
+    )
+    long = tmp_path / f"{300 * 'a'}.jpg"
+    assert run(street / "campus", tmp_path, long, huge, street / "1.png", "--json") == 0
+    out, error = capsys.readouterr()
+    said = json.loads(out)
+    assert [query["image"] for query in said["queries"]] == [str(street / "1.png")]
+    assert f"{tmp_path}: Is a directory\n" in error
+    assert f"{long}: File name too long\n" in error
+    assert f"{huge}: is not an image that can be decoded\n" in error
+    assert run(street / "campus", long) == 2
+    assert f"selavpr: no such image: {long}" in capsys.readouterr().err
+
+
+def test_a_folder_of_images_says_how_to_give_them(
+    street: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(street / "campus", street) == 2
+    expected = f"selavpr: {street} is a folder: give the images in it, as {street}/*.jpg\n"
+    assert capsys.readouterr().err == expected
+
+
+@pytest.mark.parametrize("weights", [[], ["--weights", "random:tiny"]], ids=["own", "given"])
+def test_a_map_in_which_nothing_can_be_found_is_told_at_once(
+    street: Path, tmp_path: Path, weights: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    place_map = PlaceMap.load(street / "campus")
+    with MapWriter(tmp_path / "empty", place_map.model, place_map.datum):
+        pass
+    assert run(tmp_path / "empty", street / "1.png", *weights) == 2
+    assert capsys.readouterr() == (
+        "", f"selavpr: {tmp_path / 'empty'} has no places: add a bag with `selavpr build-map`\n"
+    )  # fmt: skip
+    assert run(tmp_path / "none", street / "1.png", *weights) == 2
+    assert capsys.readouterr().err.startswith(f"selavpr: there is no place map at {tmp_path}")
+
+
+def test_an_image_that_is_none_is_one_line(selavpr: Command, street: Path, tmp_path: Path) -> None:
+    """OpenCV has words of its own for some."""
+    gif = tmp_path / "x.gif"
+    gif.write_bytes(b"GIF89a" + bytes(20))
+    done = selavpr("query", street / "campus", gif, "--device", "cpu")
+    assert done.returncode == 2
+    (said,) = (line for line in done.stderr.splitlines() if "weights" not in line)
+    assert said == f"selavpr: {gif}: is not an image that can be decoded"
 
 
 def test_other_weights_are_refused(street: Path, capsys: pytest.CaptureFixture[str]) -> None:
