@@ -23,6 +23,8 @@ and on made-up roads of seeds 100 to 105; the default seed, 33, chose none.
 That "localised" is harder to reach than to keep was thought of when it had been tried on 33, and
 false poses were fewer there; the two probabilities were chosen on the others. How long a pose
 lasts that images do not show was chosen on roads of seeds 100 to 103 and on other rendered drives.
+What the region allows a camera to be beside the mapped track is the least, in quarters of a metre, at
+which more than 90 % of a drive two metres beside it is inside, on roads of seeds 100 and 103.
 
 localised   the share of the frames from the mapped ground (a place within 10 m that looks the same
             way within 45 degrees) with a pose that is published: state "localised", or, without

@@ -27,7 +27,7 @@ class FilterSettings:
     speed: float = 5.0
     fastest: float = 60.0
     kidnapped: float = 1e-3
-    beside: float = 1.0
+    beside: float = 1.5
 
     def __post_init__(self) -> None:
         if not 0.0 < self.candidate <= self.doubted <= self.localised < 1.0:
