@@ -37,8 +37,7 @@ _JSON_NAMES: dict[type, str] = {
     bool: "true or false",
 }
 
-# JSON can hold halves of a character, which can be neither printed nor in the name of a file.
-_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+_NO_TEXT = re.compile("[\ud800-\udfff]")  # halves of a character, which JSON can hold
 
 _T = TypeVar("_T")
 
@@ -348,7 +347,8 @@ def _parse_stored(entries: dict[str, Any], where: str) -> StoredFile:
     )
     relative = PurePosixPath(stored.file)
     # A map may come from elsewhere: it must not reach outside its own folder.
-    if relative.is_absolute() or ".." in relative.parts or not relative.parts:
+    inside = relative.parts and not relative.is_absolute() and ".." not in relative.parts
+    if not inside or "\0" in stored.file:
         raise ValueError(f"'file' of {where} is {stored.file!r}, not a path inside the map")
     if stored.bytes < 0 or not re.fullmatch("[0-9a-f]{64}", stored.sha256):
         raise ValueError(f"{where} has an impossible size or checksum")
