@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -36,16 +37,29 @@ def whole_file(output: Path) -> Iterator[TextIO]:
             temporary.unlink(missing_ok=True)
 
 
+def refuse_unwritable(output: Path) -> None:
+    """Refuse what `whole_file` would, before the work whose result is to be written.
+
+    Raises:
+        StorageError: as `whole_file`, but for what only writing tells, as a full disk.
+    """
+    _target(output)
+
+
 def _target(output: Path) -> Path:
     """Return the file behind links; StorageError where it is something not to be replaced."""
     try:
         target = output.resolve()  # a link stays one
-        if target.is_dir():
+        if output.is_dir():
             problem = "it is a folder"
-        elif target.exists() and not target.is_file():
+        elif output.exists() and not output.is_file():
             problem = "it is no regular file"
         elif target.is_file() and _is_of_a_map(target):
             problem = "it is a part of a place map"
+        elif not target.parent.is_dir():
+            problem = f"there is no folder {output.parent}"
+        elif not os.access(target.parent, os.W_OK | os.X_OK):
+            problem = f"{output.parent} is read-only"
         else:
             return target
     except OSError as error:

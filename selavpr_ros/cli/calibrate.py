@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from selavpr_core.errors import MapError, SelaVPRError
+from selavpr_core.errors import MapError, SelaVPRError, StorageError
 from selavpr_ros.cli.options import (
     Parser,
     add_json_option,
@@ -95,7 +95,8 @@ def run(options: argparse.Namespace) -> int:
 
     path = Path(options.map)
     if options.picture is not None and options.picture.suffix.lower() != ".svg":
-        like = options.picture.with_suffix(".svg")
+        inside = os.path.isdir(options.picture)
+        like = options.picture / PICTURE if inside else options.picture.with_suffix(".svg")
         raise SelaVPRError(f"the picture is an SVG: give a file like {like}")
     place_map = PlaceMap.load(path)
     if not len(place_map):
@@ -167,21 +168,15 @@ def _check_writable(path: Path, picture: Path | None) -> None:
     """Refuse a map and a picture that cannot be written.
 
     Raises:
-        MapError, SelaVPRError: as they would be once there is something to write.
+        MapError, StorageError: as they would be once there is something to write.
     """
     if not os.access(path, os.W_OK | os.X_OK):  # its lock may be there already, and be taken
         raise MapError(f"the map {path} cannot be written: its folder is read-only")
-    if picture is None:
-        return
-    if not picture.parent.is_dir():
-        why = f"there is no folder {picture.parent}"
-    elif picture.is_dir():
-        why = "it is a folder"
-    elif not os.access(picture if picture.exists() else picture.parent, os.W_OK):
-        why = "it is read-only" if picture.exists() else f"{picture.parent} is read-only"
-    else:
-        return
-    raise SelaVPRError(f"the picture {picture} cannot be written: {why}")
+    if picture is not None:
+        from selavpr_ros.whole_file import refuse_unwritable
+
+        with _picture_named():
+            refuse_unwritable(picture)
 
 
 def _ask_own_places(place_map: PlaceMap, options: argparse.Namespace) -> tuple[Asked, str]:
@@ -406,12 +401,19 @@ def _percent(share: float) -> str:
 
 
 def _write(picture: Path, svg: str) -> None:
+    from selavpr_ros.whole_file import whole_file
+
+    with _picture_named(), whole_file(picture) as file:
+        file.write(svg)
+
+
+@contextmanager
+def _picture_named() -> Iterator[None]:
+    """Say of a file that cannot be written that it is the picture."""
     try:
-        picture.write_text(svg, "utf-8")
-    except OSError as error:
-        raise SelaVPRError(
-            f"the picture {picture} cannot be written: {error.strerror or error}"
-        ) from None
+        yield
+    except StorageError as error:
+        raise StorageError(f"the picture {error}") from None
 
 
 def _share(text: str) -> float:

@@ -7,7 +7,7 @@ import pytest
 
 from selavpr_core.errors import StorageError
 from selavpr_core.place_map import read_manifest
-from selavpr_ros.whole_file import whole_file
+from selavpr_ros.whole_file import refuse_unwritable, whole_file
 from test.selavpr_core.place_map.maps import places, write_map
 
 
@@ -31,11 +31,31 @@ def test_an_exception_leaves_what_there_was(tmp_path: Path) -> None:
 
 
 def test_what_the_system_refuses_is_one_line(tmp_path: Path) -> None:
-    for path, said in ((tmp_path / "no" / "page", "No such file"), (tmp_path, "it is a folder")):
+    missing = tmp_path / "no"
+    for path, said in ((missing / "page", f"there is no folder {missing}"), (tmp_path, "it is a")):
         refused = pytest.raises(StorageError, match=f"{path} cannot be written: {said}")
         with refused, whole_file(path) as file:
             file.write("text")
+        with refused:
+            refuse_unwritable(path)
         assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_nobody_may_write_to_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever runs the tests may be root, who may."""
+    monkeypatch.setattr(os, "access", lambda path, _: path != tmp_path)
+    with pytest.raises(StorageError, match=f"page cannot be written: {tmp_path} is read-only"):
+        refuse_unwritable(tmp_path / "page")
+
+
+def test_asking_whether_it_could_be_written_writes_nothing(tmp_path: Path) -> None:
+    refuse_unwritable(tmp_path / "page")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "page").write_text("old")
+    refuse_unwritable(tmp_path / "page")
+    assert (tmp_path / "page").read_text() == "old"
 
 
 @pytest.mark.parametrize("name", [".", "", "/"])
@@ -59,6 +79,11 @@ def test_a_pipe_stays_one(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="no regular file"), whole_file(tmp_path / "pipe"):
         pass
     assert (tmp_path / "pipe").is_fifo()
+    reading, writing = os.pipe()  # as /dev/stdout is one, in front of another program
+    with pytest.raises(StorageError, match="no regular file"):
+        refuse_unwritable(Path(f"/dev/fd/{writing}"))
+    os.close(reading)
+    os.close(writing)
 
 
 def test_a_link_stays_one(tmp_path: Path) -> None:

@@ -44,13 +44,15 @@ def run(options: argparse.Namespace) -> int:
     from selavpr_ros.map_export import export_map, format_of
     from selavpr_ros.mapping.summary import counted, human_size
     from selavpr_ros.progress import progress_bar
+    from selavpr_ros.whole_file import refuse_unwritable
 
     output = Path(options.output)
     kind = options.format or format_of(output)
     if kind is None:
         raise MapError(
-            f"the name {output.name} says no format: add --format, one of {', '.join(_FORMATS)}"
+            f"the name {output.name!r} says no format: add --format, one of {', '.join(_FORMATS)}"
         )
+    refuse_unwritable(output)  # told at once: gigabytes take a while to verify
     place_map = loaded(options.map)
     with progress_bar("exporting", len(place_map), "places") as bar:
         export_map(place_map, output, kind, bar.update)

@@ -63,8 +63,10 @@ def run(options: argparse.Namespace) -> int:
     from selavpr_ros.map_view import write_page
     from selavpr_ros.mapping.summary import counted, human_size
     from selavpr_ros.progress import progress_bar
+    from selavpr_ros.whole_file import refuse_unwritable
 
     path, output = Path(options.map), Path(options.output)
+    refuse_unwritable(output)  # told at once: a whole bag would be described in vain
     with ExitStack() as stack:
         drive = None
         if options.queries is None:

@@ -417,6 +417,11 @@ def test_pictures_that_cannot_be_written(
 ) -> None:
     assert run(campus, "--picture", tmp_path / "curve.png") == 2
     assert "curve.svg" in capsys.readouterr().err
+    for folder in ("", tmp_path):
+        assert run(campus, "--picture", folder) == 2
+        like = Path(folder) / "calibration.svg"
+        said = f"selavpr: the picture is an SVG: give a file like {like}\n"
+        assert capsys.readouterr().err == said
     assert run(campus, "--picture", tmp_path / "none" / "curve.svg") == 2
     assert f"cannot be written: there is no folder {tmp_path / 'none'}" in capsys.readouterr().err
     (tmp_path / "folder.svg").mkdir()

@@ -232,3 +232,24 @@ def test_a_query_bag_that_is_not_there_is_told_at_once(
     page = tmp_path / "page.html"
     assert run("view", street / "campus", "--queries", "nowhere", "--output", page) == 2
     assert capsys.readouterr().err == "selavpr: no such bag: nowhere; check the path\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["export", "--format", "kml"], ["view"], ["view", "--queries", "{street}/drive"]]
+)
+def test_a_file_that_cannot_be_written_is_told_before_the_work(
+    street: Path,
+    tmp_path: Path,
+    arguments: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tool, *options = (argument.format(street=street) for argument in arguments)
+    for place in ("export.loaded", "view.loaded", "view._asked"):
+        monkeypatch.setattr(
+            f"selavpr_ros.cli.map_tools.{place}", lambda *_: pytest.fail("the map was opened")
+        )
+    output = tmp_path / "none" / "file"
+    assert run(tool, street / "campus", *options, "--output", output) == 2
+    said = f"{output} cannot be written: there is no folder {output.parent}; give another name"
+    assert capsys.readouterr().err == f"selavpr: {said}\n"

@@ -45,7 +45,7 @@ def test_progress_counts_places(tmp_path: Path, kind: str) -> None:
 
 
 def test_a_file_that_cannot_be_written_is_one_line(place_map: PlaceMap, tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="cannot be written: No such file"):
+    with pytest.raises(StorageError, match="cannot be written: there is no folder"):
         export_map(place_map, tmp_path / "nowhere" / "out", "tum")
     with pytest.raises(MapError, match="choose one of geojson, kml, tum"):
         export_map(place_map, tmp_path / "out", "gpx")

@@ -156,7 +156,7 @@ def test_a_map_without_places_has_a_page(tmp_path: Path) -> None:
 
 
 def test_a_page_that_cannot_be_written_is_one_line(place_map: PlaceMap, tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="cannot be written: No such file"):
+    with pytest.raises(StorageError, match="cannot be written: there is no folder"):
         write_page(tmp_path / "nowhere" / "page.html", place_map)
     (tmp_path / "folder").mkdir()
     with pytest.raises(StorageError, match="cannot be written: it is a folder"):
