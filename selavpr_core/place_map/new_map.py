@@ -73,11 +73,12 @@ def new_map(output: Path) -> Iterator[NewMap]:
         MapError: there is something at `output`, another program makes a map there, or it cannot
             be written.
     """
-    # An empty folder is filled, not replaced: a shell may stand in it, or a disk be mounted there.
-    fill = output.is_dir()
-    work = output / ".merging" if fill else output.with_name(f".{output.name}.merging")
     with write_errors_named(output):
-        if output.exists() and not (fill and not set(output.iterdir()) - {work}):
+        # An empty folder is filled, not replaced: a shell may stand in it, a disk be mounted there.
+        fill = output.is_dir()
+        work = output / ".merging" if fill else output.with_name(f".{output.name}.merging")
+        # A link that leads nowhere is in the way, too.
+        if os.path.lexists(output) and not (fill and not set(output.iterdir()) - {work}):
             raise MapError(f"{output} exists already: give the new map another name")
         make_folder(work)
         lock = lock_folder(work)

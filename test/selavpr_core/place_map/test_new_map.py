@@ -70,6 +70,21 @@ def test_a_block_that_fails_leaves_things_as_they_were(
     assert len(PlaceMap.load(source)) == 7
 
 
+@pytest.mark.parametrize("name", [300 * "n", 250 * "n"])
+def test_a_name_that_no_folder_can_have_is_one_line(tmp_path: Path, name: str) -> None:
+    refused = pytest.raises(MapError, match="n cannot be written: File name too long")
+    with refused, new_map(tmp_path / name):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_that_leads_nowhere_is_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(MapError, match="link exists already"), new_map(tmp_path / "link"):
+        pass
+    assert (tmp_path / "link").is_symlink()
+
+
 def test_a_map_without_a_manifest_does_not_appear(source: Path, tmp_path: Path) -> None:
     """In a folder that was there already, where the manifest is moved by itself."""
     (tmp_path / "empty").mkdir()
