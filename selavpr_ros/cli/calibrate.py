@@ -19,6 +19,7 @@ from selavpr_ros.cli.options import (
     add_topic_options,
     positive,
     print_json,
+    surroundings,
 )
 from selavpr_ros.cli.searching import add_search_options, describer_for
 
@@ -64,7 +65,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument(
         "--radius",
-        type=positive,
+        type=surroundings,
         default=25.0,
         metavar="METRES",
         help="from the true position within which an answer is right; default: 25",

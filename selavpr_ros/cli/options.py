@@ -132,6 +132,11 @@ def between(least: float, most: float) -> Callable[[str], float]:
     return parse
 
 
+def surroundings(text: str) -> float:
+    """Parse metres around a place, for argparse: from a centimetre to a hundred kilometres."""
+    return between(0.01, 100_000)(text)
+
+
 def _number(text: str, which: str, fits: Callable[[float], bool]) -> float:
     """Parse a finite number that fits; `which` says in the message what does."""
     try:

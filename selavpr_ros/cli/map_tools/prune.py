@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from selavpr_core.errors import MapError
 from selavpr_ros.cli.map_tools.loading import loaded
-from selavpr_ros.cli.options import Parser, add_json_option, between, positive, print_json
+from selavpr_ros.cli.options import Parser, add_json_option, between, print_json, surroundings
 
 if TYPE_CHECKING:
     from selavpr_core.place_map import PlaceMap
@@ -38,7 +38,7 @@ def add_parser(tools: Any) -> None:
     parser.add_argument("--output", required=True, metavar="MAP", help="folder of the new map")
     parser.add_argument(
         "--distance",
-        type=positive,
+        type=surroundings,
         default=_DISTANCE,
         metavar="METRES",
         help=f"how far the place that stays may be; default: {_DISTANCE:g}",
@@ -65,16 +65,18 @@ def run(options: argparse.Namespace) -> int:
     """Prune, ask the new map for what was left out, and print what became of it."""
     import numpy as np
 
+    from selavpr_core.place_map import read_manifest
     from selavpr_core.place_map.pruning import PruningSettings, prune_map
     from selavpr_ros.progress import progress_bar
 
     source, output = Path(options.map), Path(options.output)
     settings = PruningSettings(options.distance, math.radians(options.heading), options.similarity)
-    with progress_bar("comparing", None, "places") as bar:
+    total = read_manifest(source).count
+    if not total:
+        raise MapError(f"{source} has no places to prune")
+    with progress_bar("comparing", total, "places") as bar:
         pruned = prune_map(source, output, settings, bar.update)
     before, after = loaded(source), loaded(output)
-    if not len(before):
-        raise MapError(f"{source} has no places to prune")
     dropped = np.setdiff1d(np.arange(len(before)), pruned.kept)
     with progress_bar("asking", len(dropped), "places") as bar:
         found = _found(before, after, dropped, settings.distance, bar)

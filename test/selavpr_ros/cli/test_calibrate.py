@@ -387,7 +387,10 @@ def test_other_weights_are_refused(
         (["--precision", "0"], "'0' is not a number above 0"),
         (["--precision", "nan"], "'nan' is not a number above 0"),
         (["--precision", "0.02"], "lets answers be wrong more often than right: give 0.5 to 1"),
-        *((["--radius", r], f"'{r}' is not a number above 0") for r in ("-1", "0", "nan", "inf")),
+        *(
+            (["--radius", text], f"'{text}' is not a number from 0.01 to 100000")
+            for text in ("-1", "0", "nan", "inf", "1e-300", "1e300")
+        ),
     ],
 )
 def test_mistakes_in_the_arguments(

@@ -180,14 +180,23 @@ def test_prune(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "nothing: no place can stand for another" in capsys.readouterr().out
 
 
+def test_pruning_a_map_without_places_makes_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty = write_map(tmp_path / "empty", {})
+    assert run("prune", empty, "--output", tmp_path / "small") == 2
+    assert capsys.readouterr().err == f"selavpr: {empty} has no places to prune\n"
+    assert not (tmp_path / "small").exists()
+
+
 @pytest.mark.parametrize(
     ("option", "value", "which"),
     [
         ("--similarity", "2", "from -1 to 1"),
         ("--similarity", "nan", "from -1 to 1"),
         ("--heading", "181", "from 0 to 180"),
-        ("--distance", "0", "above 0"),
-        ("--distance", "nan", "above 0"),
+        ("--distance", "0", "from 0.01 to 100000"),
+        ("--distance", "nan", "from 0.01 to 100000"),
     ],
 )
 def test_pruning_by_rules_that_make_no_sense_is_one_line(
