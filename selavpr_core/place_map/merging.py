@@ -15,9 +15,9 @@ from selavpr_core.geodesy import Datum
 from selavpr_core.place_map.frames import PlanarTransform, wrapped
 from selavpr_core.place_map.manifest import (
     Manifest,
+    ModelInfo,
     SegmentInfo,
     StoredFile,
-    check_same_model,
     read_manifest,
 )
 from selavpr_core.place_map.new_map import NewMap, new_map
@@ -77,13 +77,7 @@ def _check_mergeable(
 ) -> None:
     first = manifests[0]
     for path, manifest, move in zip(paths[1:], manifests[1:], moves[1:], strict=True):
-        if manifest.model.fingerprint != first.model.fingerprint:
-            raise MapError(
-                f"{path} was made with other weights ({manifest.model.source}, fingerprint "
-                f"{manifest.model.short_fingerprint}) than {paths[0]} ({first.model.source}, "
-                f"{first.model.short_fingerprint}): build it with --weights {first.model.source}"
-            )
-        check_same_model(paths[0], first.model, manifest.model)
+        check_one_model(paths[0], first.model, path, manifest.model)
         without = [p for p, m in ((paths[0], first), (path, manifest)) if m.datum is None]
         if without and move is None:
             raise MapError(
@@ -91,6 +85,18 @@ def _check_mergeable(
                 "how it lies to another map's: align them by what they see (--align), or build "
                 "maps to be merged with GPS"
             )
+
+
+def check_one_model(first: Path, wanted: ModelInfo, other: Path, model: ModelInfo) -> None:
+    """Raise MapError unless two maps, each given by its folder and model, are of the same model."""
+    if model.fingerprint != wanted.fingerprint:
+        raise MapError(
+            f"{other} was made with other weights ({model.source}, fingerprint "
+            f"{model.short_fingerprint}) than {first} ({wanted.source}, "
+            f"{wanted.short_fingerprint}): build it with --weights {wanted.source}"
+        )
+    if (model.descriptor_dim, model.code_bytes) != (wanted.descriptor_dim, wanted.code_bytes):
+        raise MapError(f"{other} holds other descriptors or codes than {first}: build it again")
 
 
 def _write_merged(

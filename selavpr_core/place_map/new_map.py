@@ -26,6 +26,8 @@ from selavpr_core.place_map.write_errors import write_errors_named
 from selavpr_core.storage.durable import make_folder, publish, sync_folder
 from selavpr_core.storage.lock import LOCK_NAME, lock_folder, unlock
 
+_WORK = ".merging"  # folder in which a map is put together, or how its name ends
+
 
 class NewMap:
     """The folder in which a map is put together; made by `new_map`."""
@@ -74,12 +76,8 @@ def new_map(output: Path) -> Iterator[NewMap]:
             be written.
     """
     with write_errors_named(output):
-        # An empty folder is filled, not replaced: a shell may stand in it, a disk be mounted there.
-        fill = output.is_dir()
-        work = output / ".merging" if fill else output.with_name(f".{output.name}.merging")
-        # A link that leads nowhere is in the way, too.
-        if os.path.lexists(output) and not (fill and not set(output.iterdir()) - {work}):
-            raise MapError(f"{output} exists already: give the new map another name")
+        fill = can_be_filled(output)
+        work = output / _WORK if fill else output.with_name(f".{output.name}{_WORK}")
         make_folder(work)
         lock = lock_folder(work)
         try:
@@ -95,6 +93,22 @@ def new_map(output: Path) -> Iterator[NewMap]:
             raise
         finally:
             unlock(lock)
+
+
+def can_be_filled(output: Path) -> bool:
+    """Tell whether a new map goes into a folder that is there; False: into one of its own.
+
+    An empty folder is filled, not replaced: a shell may stand in it, or a disk be mounted there.
+
+    Raises:
+        MapError: there is anything else, if only a link that leads nowhere.
+    """
+    with write_errors_named(output):
+        if not os.path.lexists(output):
+            return False
+        if output.is_dir() and {entry.name for entry in output.iterdir()} <= {_WORK}:
+            return True
+    raise MapError(f"{output} exists already: give the new map another name")
 
 
 def _clear(work: Path) -> None:

@@ -12,7 +12,7 @@ from selavpr_core.errors import MapError
 from selavpr_core.place_map import PlaceMap
 from selavpr_core.place_map.alignment import Alignment, align
 from selavpr_core.place_map.frames import PlanarTransform
-from selavpr_core.place_map.manifest import check_same_model
+from selavpr_core.place_map.merging import check_one_model
 from selavpr_core.place_map.segment import Progress
 from selavpr_core.retrieval.asking import ask
 from selavpr_core.retrieval.localizer import Localizer, best_mode
@@ -86,7 +86,7 @@ def align_maps(paths: Sequence[Path], progress: Progress | None = None) -> list[
     first = maps[0]
     aligned = [AlignedMap(first.path, None, None, None)]
     for source in maps[1:]:
-        check_same_model(first.path, first.model, source.model)
+        check_one_model(first.path, first.model, source.path, source.model)
         if source.datum is not None and first.datum is None:
             raise MapError(
                 f"{source.path} has a datum and {first.path} has none: name it first, or the new "

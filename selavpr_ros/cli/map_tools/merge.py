@@ -45,18 +45,21 @@ def add_parser(tools: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Merge maps and print what the result holds."""
-    from selavpr_core.place_map import merge_maps
+    from selavpr_core.place_map import merge_maps, read_manifest
+    from selavpr_core.place_map.new_map import can_be_filled
     from selavpr_core.retrieval.aligning import align_maps
     from selavpr_ros.progress import progress_bar
 
     output = Path(options.output)
     paths = [Path(source) for source in options.maps]
+    total = sum(read_manifest(path).count for path in paths)
+    can_be_filled(output)  # or told at once: aligning takes a while
     aligned: list[AlignedMap] = []
     if options.align:
         with progress_bar("aligning", None, "places") as bar:
             aligned = align_maps(paths, bar.update)
     transforms = [one.transform for one in aligned] or None
-    with progress_bar("merging", None, "places") as bar:
+    with progress_bar("merging", total, "places") as bar:
         merge_maps(paths, output, transforms, bar.update)
     report(output, options.json, {"aligned": [_json(one) for one in aligned if one.alignment]})
     if not options.json:

@@ -76,6 +76,15 @@ def test_maps_with_datums_need_no_alignment(tmp_path: Path) -> None:
     assert [one.transform for one in align_maps(paths)] == [None, None]
 
 
+def test_maps_of_two_models_are_refused_by_name(tmp_path: Path) -> None:
+    first = write_map(tmp_path / "first", {"a": places(3)})
+    model = ModelInfo("cd" * 32, "base", "base", True, 16, 8)
+    other = write_map(tmp_path / "other", {"b": places(3)}, model)
+    said = f"{other} was made with other weights .* than {first} .*: build it with --weights random"
+    with pytest.raises(MapError, match=said):
+        align_maps([first, other])
+
+
 def test_what_cannot_be_aligned_is_refused(tmp_path: Path) -> None:
     gps = write_map(tmp_path / "gps", {"a": road(0, 60)})
     other = write_map(tmp_path / "other", {"b": places(40, 77)}, datum=None)

@@ -129,6 +129,20 @@ def test_merging_aligned_maps_says_how(tmp_path: Path, capsys: pytest.CaptureFix
     assert "60 of 60 matched places agree" in capsys.readouterr().out
 
 
+def test_a_name_that_is_taken_is_told_before_maps_are_aligned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "selavpr_core.retrieval.aligning.align_maps", lambda *_: pytest.fail("they were aligned")
+    )
+    path = write_map(tmp_path / "a", {"a": places(3)})
+    assert run("merge", path, path, "--align", "--output", path) == 2
+    assert (
+        capsys.readouterr().err
+        == f"selavpr: {path} exists already: give the new map another name\n"
+    )
+
+
 def test_export(street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "campus.geojson"
     assert run("export", street / "campus", "--output", output) == 0
