@@ -133,6 +133,10 @@ class SegmentInfo:
         """Size of the data file, without the thumbnails."""
         return self.data.bytes
 
+    def files(self) -> tuple[StoredFile, ...]:
+        """Return its files: the data, and the thumbnails where some were stored."""
+        return (self.data,) if self.thumbnails is None else (self.data, self.thumbnails)
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -151,12 +155,7 @@ class Manifest:
 
     def files(self) -> set[str]:
         """Return the relative paths of all files that belong to the map."""
-        return {
-            stored.file
-            for segment in self.segments
-            for stored in (segment.data, segment.thumbnails)
-            if stored is not None
-        }
+        return {stored.file for segment in self.segments for stored in segment.files()}
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -259,8 +258,7 @@ def _parse(entries: dict[str, Any]) -> Manifest:
         calibration=None if calibration is None else _parse_calibration(calibration),
         version=entries["version"],
     )
-    stored = sum(1 + (segment.thumbnails is not None) for segment in segments)
-    if len(manifest.files()) != stored:
+    if len(manifest.files()) != sum(len(segment.files()) for segment in segments):
         raise ValueError("two segments have the same file")
     return manifest
 

@@ -38,7 +38,7 @@ def report(path: Path, as_json: bool, more: dict[str, Any] | None = None) -> Non
     """
     from selavpr_core.place_map import map_info
 
-    with verifying_bar() as bar:
+    with verifying_bar(path) as bar:
         info = map_info(path, bar.update)
     if as_json:
         print_json(info | (more or {}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +10,19 @@ if TYPE_CHECKING:
     from selavpr_core.place_map import PlaceMap
 
 
-def verifying_bar() -> Any:
-    """Return the bar that is told the bytes of a map as they are verified."""
+def verifying_bar(path: Path | str) -> Any:
+    """Return the bar that is told the bytes of the map in a folder as they are verified.
+
+    Raises:
+        MapError: as read_manifest.
+    """
+    from selavpr_core.place_map import read_manifest
     from selavpr_ros.progress import progress_bar
 
-    return progress_bar("verifying", None, "B", scaled=True)
+    stored = [file for segment in read_manifest(Path(path)).segments for file in segment.files()]
+    # Thumbnails may have been left behind.
+    total = sum(file.bytes for file in stored if os.path.exists(os.path.join(path, file.file)))
+    return progress_bar("verifying", total, "B", scaled=True)
 
 
 def loaded(path: Path | str) -> PlaceMap:
@@ -24,5 +33,5 @@ def loaded(path: Path | str) -> PlaceMap:
     """
     from selavpr_core.place_map import PlaceMap
 
-    with verifying_bar() as bar:
+    with verifying_bar(path) as bar:
         return PlaceMap.load(path, progress=bar.update)

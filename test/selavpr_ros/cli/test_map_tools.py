@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -158,18 +159,31 @@ def test_export(street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert said["size_bytes"] == output.stat().st_size
 
 
-def test_the_bar_of_an_export_knows_how_many_places_there_are(
-    street: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bars: dict[str, tuple[int | None, str]] = {}
+def test_bars_know_how_much_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_map(tmp_path / "campus", {"first": winding(30), "again": winding(30)})
+    (path / "thumbnails" / "again.safetensors").unlink()
+    totals: dict[str, int | None] = {}
+    done: Counter[str] = Counter()
 
     def noted(description: str, total: int | None, unit: str, **options: Any) -> Any:
-        bars[description] = (total, unit)
-        return progress_bar(description, total, unit, **options)
+        totals[description] = total
+        bar = progress_bar(description, total, unit, **options)
+        monkeypatch.setattr(bar, "update", lambda n=1: done.update({description: n}))
+        return bar
+
+    def check(*descriptions: str) -> None:
+        assert done == totals
+        assert set(descriptions) == set(totals)
+        totals.clear()
+        done.clear()
 
     monkeypatch.setattr("selavpr_ros.progress.progress_bar", noted)
-    assert run("export", street / "campus", "--output", tmp_path / "campus.kml") == 0
-    assert bars["exporting"] == (5, "places")
+    assert run("export", path, "--output", tmp_path / "campus.kml") == 0
+    check("verifying", "exporting")
+    assert run("merge", path, "--output", tmp_path / "copy") == 0
+    check("merging", "verifying")
+    assert run("view", path, "--output", tmp_path / "campus.html") == 0
+    check("verifying", "pictures")
 
 
 def test_prune(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
