@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import os
@@ -16,6 +17,8 @@ from selavpr_ros.cli.options import Parser
 
 FAILED = 2
 INTERRUPTED = 130  # what shells report for a program that SIGINT ended
+
+_OF_OUTPUT = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # errors that name no file
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,10 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _drop_output()
         return 0
-    except OSError as error:  # of what is printed: for files, the commands have words of their own
-        _drop_output()
-        what = "the output cannot be written" if error.filename is None else error.filename
-        print(f"selavpr: {what}: {error.strerror or error}", file=sys.stderr)
+    except OSError as error:  # of what is printed, or of a path that nobody may even look at
+        where = "" if error.filename is None else f"{error.filename}: "
+        if not where and error.errno in _OF_OUTPUT:
+            _drop_output()
+            where = "the output cannot be written: "
+        print(f"selavpr: {where}{error.strerror or error}", file=sys.stderr)
         return FAILED
 
 

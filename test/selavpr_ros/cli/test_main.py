@@ -176,6 +176,16 @@ def test_output_that_cannot_be_written_is_one_line(
     assert (done.returncode, done.stderr) == (2, said)
 
 
+def test_a_path_that_nobody_may_look_at_is_one_line(
+    selavpr: Command, street: Path, tmp_path: Path
+) -> None:
+    """Path.exists and the like pass on that a name is too long, or a folder closed to them."""
+    name = 300 * "n"
+    done = selavpr("calibrate", street / "campus", "--queries", tmp_path / name)
+    said = f"selavpr: {tmp_path / name}: File name too long\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
+
+
 @pytest.mark.parametrize(("closed", "left"), [(1, "stderr"), (2, "stdout")])
 def test_a_stream_that_is_closed_takes_nothing_with_it(
     selavpr: Command, tmp_path: Path, closed: int, left: str
@@ -208,7 +218,7 @@ def test_an_interrupt_of_any_command_is_one_line(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("selavpr_core.place_map.map_info", interrupted)
+    monkeypatch.setattr("selavpr_ros.cli.map_tools.info.report", interrupted)
     assert main(["map", "info", "campus"]) == 130
     assert capsys.readouterr().err == "selavpr: interrupted\n"
 
