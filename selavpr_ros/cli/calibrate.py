@@ -19,6 +19,7 @@ from selavpr_ros.cli.options import (
     add_topic_options,
     positive,
     print_json,
+    refuse_topics_without_bag,
     surroundings,
 )
 from selavpr_ros.cli.searching import add_search_options, describer_for
@@ -95,6 +96,7 @@ def run(options: argparse.Namespace) -> int:
     from selavpr_core.retrieval import best_mode
 
     path = Path(options.map)
+    refuse_topics_without_bag(options)
     if options.picture is not None and options.picture.suffix.lower() != ".svg":
         inside = os.path.isdir(options.picture)
         like = options.picture / PICTURE if inside else options.picture.with_suffix(".svg")

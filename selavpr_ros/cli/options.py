@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
+from selavpr_core.errors import SelaVPRError
+
 
 class Parser(argparse.ArgumentParser):
     """A parser with examples below its help, and with mistakes reported on one line.
@@ -81,6 +83,17 @@ def add_topic_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGrou
     )
     group.add_argument("--imu-topic", metavar="TOPIC", help="Imu with orientation: headings")
     return group
+
+
+def refuse_topics_without_bag(options: argparse.Namespace) -> None:
+    """Refuse topics where there is no --queries whose they could be.
+
+    Raises:
+        SelaVPRError: naming the first of them.
+    """
+    for name in ("image", "fix", "pose", "imu"):
+        if options.queries is None and getattr(options, f"{name}_topic") is not None:
+            raise SelaVPRError(f"--{name}-topic is a topic of the bag of --queries: give that, too")
 
 
 def add_json_option(parser: argparse.ArgumentParser) -> None:

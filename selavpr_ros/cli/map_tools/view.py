@@ -15,6 +15,7 @@ from selavpr_ros.cli.options import (
     add_topic_options,
     not_negative,
     print_json,
+    refuse_topics_without_bag,
 )
 from selavpr_ros.cli.searching import add_search_options, describer_for, opened
 from selavpr_ros.mapping.settings import MappingSettings
@@ -66,6 +67,7 @@ def run(options: argparse.Namespace) -> int:
     from selavpr_ros.whole_file import refuse_unwritable
 
     path, output = Path(options.map), Path(options.output)
+    refuse_topics_without_bag(options)
     refuse_unwritable(output)  # told at once: a whole bag would be described in vain
     with ExitStack() as stack:
         drive = None

@@ -113,6 +113,8 @@ def test_a_mistyped_command_line_is_one_line(
         (["map", "merge", "nowhere", "--output", "new"], "no place map at nowhere"),
         (["query", "nowhere", "image.jpg"], "no such image"),
         (["build-map", "nowhere", "--output", "new"], "no such bag: nowhere"),
+        (["calibrate", "nowhere", "--fix-topic", "/fix"], "--fix-topic is a topic of the bag of"),
+        (["map", "view", "nowhere", "--output", "x", "--fix-topic", "/fix"], "of --queries: give"),
         (["convert-weights", "nowhere.pth", "--output", "x.safetensors"], "nowhere.pth"),
     ],
 )

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from selavpr_core.errors import SelaVPRError
 from selavpr_ros.cli.options import (
     Parser,
     add_json_option,
@@ -20,6 +21,7 @@ from selavpr_ros.cli.options import (
     positive,
     positive_integer,
     print_json,
+    refuse_topics_without_bag,
     whole_number,
 )
 
@@ -111,6 +113,15 @@ def test_what_is_not_given_is_left_to_the_map_and_the_machine() -> None:
     assert (options.device, options.precision, options.batch_size) == ("auto", "auto", 8)
     assert not options.json
     assert {options.image_topic, options.fix_topic, options.pose_topic, options.imu_topic} == {None}
+
+
+def test_a_topic_without_a_bag_is_a_mistake() -> None:
+    options = parser()
+    options.add_argument("--queries")
+    refuse_topics_without_bag(options.parse_args([]))
+    refuse_topics_without_bag(options.parse_args(["--imu-topic", "/imu", "--queries", "bag"]))
+    with pytest.raises(SelaVPRError, match="--imu-topic is a topic of the bag of --queries"):
+        refuse_topics_without_bag(options.parse_args(["--imu-topic", "/imu"]))
 
 
 JSON_LIKE: st.SearchStrategy[Any] = st.recursive(
