@@ -40,6 +40,7 @@ LEFT = 25.0  # m off the mapped ground after which the map is left
 POWER = 3  # of the excesses, so that the best candidates tell whether images show the same
 FOLLOWED = 60.0  # s for which a camera is followed without odometry and without a match
 NOVELTY = 0.5  # change of the candidates (1 - cosine) after which they are compared anew
+UNSHOWN = 0.999  # probability that a place needs to be sure of which no image has shown it well
 GAP_SHARE = 0.1  # of half the gap between places, by which poses between them may stay off
 TILT_SIGMA = 0.1  # rad; roll and pitch are not observed
 UNKNOWN_YAW_VARIANCE = math.pi**2
@@ -122,8 +123,7 @@ class PlaceFilter:
             self._weigh(ratios, standing, share, around)
             self._bear(listed, ratios[listed] ** share, share)
             self._tidy()
-        self._doubt()
-        self._watch(listed, alike, max(seconds, 0.0))
+        self._doubt(self._lead(listed, alike), max(seconds, 0.0))
         return self._belief()
 
     # --- motion
@@ -237,6 +237,7 @@ class PlaceFilter:
                 map_places.positions[chosen, 2].copy(),
                 map_places.reaches[chosen] ** 2,
                 np.zeros(len(best), np.bool_),
+                np.zeros(len(best), np.bool_),
             )
         )
 
@@ -254,24 +255,35 @@ class PlaceFilter:
         self._hypotheses = merged.only(order)
         self._nowhere = 1.0 - float(self._hypotheses.weights.sum())
 
-    def _doubt(self) -> None:
-        """Note which hypothesis has become as good as certain, or is so no longer."""
-        hypotheses = self._hypotheses
-        needed = np.where(hypotheses.sure, self.settings.doubted, self.settings.localised)
-        hypotheses.sure = hypotheses.weights >= needed
-
-    def _watch(self, listed: Indices, similarities: Array, seconds: float) -> None:
-        """Note whether the image shows the places around the likeliest pose."""
+    def _lead(self, listed: Indices, similarities: Array) -> float:
+        """By how much the places around the likeliest pose look more alike than the middle one."""
         hypotheses = self._hypotheses
         if not len(hypotheses) or not len(listed):
-            return
+            return math.nan
         best = int(np.argmax(hypotheses.weights))
         offsets = self.places.positions[listed, :2] - hypotheses.means[best, :2]
         near = (offsets**2).sum(axis=1) <= (2.0 * self.places.reaches[listed]) ** 2
         ascending, count = np.sort(similarities), len(similarities)
         middle = 0.5 * (ascending[(count - 1) // 2] + ascending[count // 2])
-        lead = float(similarities[near].max(initial=-1.0) - middle)
-        self._support.look(lead, bool(hypotheses.sure[best]), seconds)
+        return float(similarities[near].max(initial=-1.0) - middle)
+
+    def _doubt(self, lead: float, seconds: float) -> None:
+        """Note which hypothesis has become as good as certain, or is so no longer.
+
+        lead: of the places around the likeliest; nan where the image says nothing.
+        """
+        hypotheses = self._hypotheses
+        likely = hypotheses.weights >= self.settings.candidate
+        hypotheses.shown &= likely
+        if math.isfinite(lead) and self._support.shows(lead):
+            hypotheses.shown |= likely  # it is the only one, as others have less than half
+        usual, unshown = self.settings.localised, max(UNSHOWN, self.settings.localised)
+        needed = np.where(hypotheses.shown, usual, unshown)
+        needed = np.where(hypotheses.sure, self.settings.doubted, needed)
+        hypotheses.sure = hypotheses.weights >= needed
+        if math.isfinite(lead):
+            best = int(np.argmax(hypotheses.weights))
+            self._support.look(lead, bool(hypotheses.sure[best]), seconds)
 
     # --- answer
 
@@ -294,8 +306,8 @@ class PlaceFilter:
             narrow = sigma <= self.settings.widest
             certain = hypotheses.sure[best] and narrow and not self._support.lost
             state = "localised" if certain else "candidate"
-        probability = min(probability, 1.0)
-        return Belief(state, probability, position, yaw, covariance, place, not self._support.lost)
+        seen = bool(hypotheses.shown[best]) and not self._support.lost
+        return Belief(state, min(probability, 1.0), position, yaw, covariance, place, seen)
 
     def _nearest(self, pose: Array) -> int:
         """The place nearest to a pose [3]; a radian of heading counts as ten metres."""

@@ -28,7 +28,7 @@ def hypothesis(seed: int = 0) -> Hypotheses:
     root = np.random.default_rng(seed).normal(0, 1, (1, 5, 5))
     covariances = root @ root.transpose(0, 2, 1)
     return Hypotheses(
-        np.ones(1), np.zeros((1, 5)), covariances, np.zeros(1), np.ones(1), np.zeros(1, bool)
+        np.ones(1), np.zeros((1, 5)), covariances, np.zeros(1), np.ones(1), *np.zeros((2, 1), bool)
     )
 
 

@@ -26,7 +26,7 @@ def single(
     covariance = np.diag([0.3**2, 0.2**2, yaw_sigma**2, speed_sigma**2, scale_sigma**2])
     means = np.array([[1.0, 2.0, yaw, speed, scale]])
     return Hypotheses(
-        np.ones(1), means, covariance[None], np.zeros(1), np.ones(1), np.zeros(1, bool)
+        np.ones(1), means, covariance[None], np.zeros(1), np.ones(1), *np.zeros((2, 1), bool)
     )
 
 
@@ -85,9 +85,9 @@ def test_merging_keeps_weight_mean_and_covariance_across_the_turn_of_the_yaw() -
     means = np.array([[0, 0, 3.1, 1, 0], [1, 0.5, -3.1, 2, 0.1], [0.4, -1, 3.0, 0, 0]], float)
     roots = rng.normal(0, 0.3, (3, 5, 5))
     covariances = roots @ roots.transpose(0, 2, 1)
-    sure = np.array([True, False, False])
+    shown, sure = np.array([True, False, True]), np.array([True, False, False])
     merged = Hypotheses(
-        weights, means, covariances, np.array([0.0, 1, 2]), np.ones(3), sure
+        weights, means, covariances, np.array([0.0, 1, 2]), np.ones(3), shown, sure
     ).merged(np.array([1, 1, 0]))
     np.testing.assert_allclose(merged.weights, [0.3, 0.7])
     np.testing.assert_allclose(merged.means[0], means[2])
@@ -103,6 +103,7 @@ def test_merging_keeps_weight_mean_and_covariance_across_the_turn_of_the_yaw() -
     np.testing.assert_allclose(merged.means[1], [*mean[:2], wrapped(mean[2]), *mean[3:]])
     np.testing.assert_allclose(merged.covariances[1], expected)
     assert merged.heights[1] == pytest.approx(share @ [0, 1])
+    assert merged.shown.tolist() == [True, True]
     assert merged.sure.tolist() == [False, True]
 
 

@@ -24,7 +24,7 @@ def test_nearness_is_what_a_loop_over_all_pairs_finds() -> None:
         roots @ roots.transpose(0, 2, 1),
         np.zeros(3),
         np.ones(3),
-        np.zeros(3, bool),
+        *np.zeros((2, 3), bool),
     )
     nearby = Nearby.of(hypotheses, places, places.neighbours.around(means[:, :2]))
     found = dict(zip(zip(nearby.numbers, nearby.places, strict=True), nearby.nearness, strict=True))

@@ -9,6 +9,7 @@ import pytest
 from benchmarks.localization.simulation import Camera, Track, beside, drifting, winding
 from selavpr_core.place_filter import Belief, FilterSettings, Motion, PlaceFilter
 from selavpr_core.place_filter.hypotheses import Hypotheses
+from selavpr_core.place_filter.place_filter import UNSHOWN
 from selavpr_core.place_filter.support import LOOKS
 from test.selavpr_core.place_filter.roads import Eyes, along, drive, straight
 
@@ -127,6 +128,42 @@ def test_pictures_of_elsewhere_end_a_pose_that_stays_likely(
     assert look_at(next(ways), 0.2).state != "localised"
 
 
+def test_a_place_that_no_image_shows_well_needs_more_to_be_sure(
+    road: tuple[np.ndarray, np.ndarray],
+) -> None:
+    """As where another road, which is not mapped, looks a little like a mapped one for long."""
+    following, eyes = PlaceFilter(*road), Eyes(*road)
+    assert drive(following, eyes, along(200, 290))[-1].state == "localised"
+
+    def look_at(x: float, lead: float) -> Belief:
+        places, similarities = eyes.look(x, 0.0)
+        level = np.median(similarities)
+        faded = level + (similarities - level) * lead
+        return following.update(places, faded, Motion(2, 0, 0, 0.1, 0.01), 0.5)
+
+    # Carried elsewhere: there it is likely before long.
+    ways = iter(np.arange(600, 700, 2.0))
+    belief = look_at(next(ways), 0.6)
+    while belief.probability < following.settings.localised or belief.place < 150:
+        belief = look_at(next(ways), 0.6)
+    assert belief.probability < UNSHOWN
+    assert (belief.state, belief.seen) == ("candidate", False)
+    # One image is enough, and the next ones may be as before.
+    assert [look_at(next(ways), lead).state for lead in (1.0, 0.6)] == ["localised"] * 2
+
+
+def test_what_no_image_shows_well_is_sure_in_the_end(road: tuple[np.ndarray, np.ndarray]) -> None:
+    """As in a part of the map from another season."""
+    following, eyes = PlaceFilter(*road), Eyes(*road)
+    assert drive(following, eyes, along(200, 290))[-1].state == "localised"
+    following._support._usual *= 1.6
+    beliefs = drive(following, eyes, along(600, 720))
+    sure = next(b for b in beliefs if b.state == "localised" and b.place > 150)
+    assert sure.probability >= UNSHOWN
+    assert not sure.seen
+    assert error(beliefs[-1], 720.0) < 3.0
+
+
 @pytest.mark.parametrize(("sure", "state"), [(0, "candidate"), (1, "localised")])
 def test_being_sure_of_one_place_is_no_reason_to_be_sure_of_another(
     road: tuple[np.ndarray, np.ndarray], sure: int, state: str
@@ -141,6 +178,7 @@ def test_being_sure_of_one_place_is_no_reason_to_be_sure_of_another(
         np.tile(np.eye(5), (2, 1, 1)),
         np.zeros(2),
         np.ones(2),
+        np.ones(2, bool),
         were_sure,
     )
     belief = following.update([], [], None, 0.0)  # nothing is seen: all stays as it is

@@ -23,6 +23,13 @@ def test_one_look_with_the_lead_is_enough_to_have_it_again() -> None:
     assert not watched([*[0.4] * 20, *[0.1] * 50, 0.4]).lost
 
 
+def test_a_look_shows_a_place_with_most_of_the_usual_lead() -> None:
+    support = watched([0.4] * 20)
+    assert (support.shows(0.31), support.shows(0.33)) == (False, True)
+    assert watched([]).shows(0.01)  # nothing is usual yet
+    assert not watched([]).shows(-0.01)
+
+
 def test_it_lasts_at_least_a_second_at_any_rate() -> None:
     rate = 30
     few = [*[0.4] * 20, *[0.0] * (rate - 1)]
