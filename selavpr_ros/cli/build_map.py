@@ -74,7 +74,7 @@ def add_parser(commands: Any) -> None:
         help="with GPS; auto: odometry, else poses, else an IMU; track: direction of travel alone",
     )
     topics.add_argument(
-        "--camera-info",
+        "--camera-info-topic",
         metavar="TOPIC",
         help="CameraInfo of the images, for loop closures into the map; default: camera_info"
         " beside them, as /front/camera_info is beside /front/image_raw",
@@ -171,7 +171,7 @@ def run(options: argparse.Namespace) -> int:
         fix_topic=options.fix_topic,
         pose_topic=options.pose_topic,
         imu_topic=options.imu_topic,
-        camera_info_topic=options.camera_info,
+        camera_info_topic=options.camera_info_topic,
         rectified=options.rectified,
         datum=options.datum,
         thumbnails=options.thumbnails,

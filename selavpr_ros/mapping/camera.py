@@ -10,7 +10,7 @@ from selavpr_ros.bags import TopicInfo, named_topic
 from selavpr_ros.camera_info import camera_info_topic, camera_model, is_rectified
 
 CAMERA_INFO_TYPE = "sensor_msgs/msg/CameraInfo"
-CAMERA_INFO_FLAG = "--camera-info"
+CAMERA_INFO_FLAG = "--camera-info-topic"
 
 
 class CameraLog:

@@ -102,13 +102,14 @@ def test_camera_info_is_chosen_by_options(
         START, 128, 96, [90, 0, 63, 0, 90, 47, 0, 0, 1], p=[80, 0, 63, 0, 0, 80, 47, 0, 0, 0, 1, 0]
     )
     bag = write_drive(tmp_path / "bag", extra=[(START, "/front/calibration", CAMERA_INFO, message)])
-    assert run(bag, "--output", tmp_path / "map", *TINY, "--camera-info", "/front/lost") == 2
+    assert run(bag, "--output", tmp_path / "map", *TINY, "--camera-info-topic", "/front/lost") == 2
     (line,) = (line for line in capsys.readouterr().err.splitlines() if "/front/lost" in line)
     assert (
-        "topic /front/lost (--camera-info) is not in the bag; it holds: /camera/image_raw" in line
+        "topic /front/lost (--camera-info-topic) is not in the bag; it holds: /camera/image_raw"
+        in line
     )
 
-    options = ["--camera-info", "/front/calibration", "--rectified"]
+    options = ["--camera-info-topic", "/front/calibration", "--rectified"]
     assert run(bag, "--output", tmp_path / "map", *TINY, *options) == 0
     camera = PlaceMap.load(tmp_path / "map").segments[0].camera
     assert camera == CameraModel(128, 96, 80.0, 80.0, 63.0, 47.0)

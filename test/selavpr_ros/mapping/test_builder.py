@@ -533,7 +533,7 @@ def test_camera_info_elsewhere_is_named_and_can_be_chosen(tmp_path: Path) -> Non
     assert summary.bags[0].camera is None
     (warning,) = summary.bags[0].warnings
     assert "no camera_info beside /camera/image_raw/compressed" in warning
-    assert warning.endswith("--camera-info: /calibration/front")
+    assert warning.endswith("--camera-info-topic: /calibration/front")
 
     for rectified, camera in ((False, CAMERA), (True, CameraModel(64, 48, 50.0, 50.0, 31.5, 23.5))):
         chosen = MappingSettings(camera_info_topic="/calibration/front", rectified=rectified)
@@ -547,7 +547,9 @@ def test_camera_info_elsewhere_is_named_and_can_be_chosen(tmp_path: Path) -> Non
 def test_a_camera_info_that_is_not_there_is_told_before_the_work(tmp_path: Path) -> None:
     describer = GreyDescriber()
     chosen = MappingSettings(camera_info_topic="/fix")
-    with pytest.raises(BagError, match=r"/fix \(--camera-info\) is sensor_msgs/msg/NavSatFix"):
+    with pytest.raises(
+        BagError, match=r"/fix \(--camera-info-topic\) is sensor_msgs/msg/NavSatFix"
+    ):
         build_map([drive(tmp_path / "bag")], tmp_path / "map", cast(Describer, describer), chosen)
     assert not (tmp_path / "map").exists()
     assert not describer.described

@@ -56,7 +56,7 @@ def test_what_is_elsewhere_is_named_only_where_nothing_is_beside(log: CameraLog)
         camera, (problem,) = lost.result()
         assert camera is None
         assert "no camera_info beside " in problem
-        assert problem.endswith(f"choose it with --camera-info: {listed}")
+        assert problem.endswith(f"choose it with --camera-info-topic: {listed}")
 
 
 @pytest.mark.parametrize("given", ["/left/camera_info", "left/camera_info"])
@@ -71,12 +71,12 @@ def test_the_one_that_was_chosen(given: str) -> None:
 
 def test_a_choice_that_cannot_be_is_refused() -> None:
     with pytest.raises(
-        BagError, match=r"/lost \(--camera-info\) is not in the bag; it holds: /left"
+        BagError, match=r"/lost \(--camera-info-topic\) is not in the bag; it holds: /left"
     ):
         CameraLog(TOPICS, "/right/image_raw", "/lost")
     other = {"/imu": TopicInfo("/imu", "sensor_msgs/msg/Imu", 9)}
     with pytest.raises(
-        BagError, match=r"\(--camera-info\) is sensor_msgs/msg/Imu, but .*CameraInfo"
+        BagError, match=r"\(--camera-info-topic\) is sensor_msgs/msg/Imu, but .*CameraInfo"
     ):
         CameraLog(other, "/right/image_raw", "/imu")
 
