@@ -17,6 +17,12 @@ _TOGETHER = 10.0
 # A turn alone is taken to be off by this times what it leaves of the points: they may all have
 # moved the same way. On rendered streets it was off by twice as much, one in ten by four times.
 _TURN_ALONE = 3.0
+_ON_PLANE = 3.0  # pixels
+_PLANES = 100  # that are tried; four points on one that has half of all are one in 16
+# Pixels that a point behind a camera is off at most. With no such limit wrong matches decided: one
+# that was far off anyway cost more or less by where it was, and rotations were off by up to 84
+# degrees where 13 had been the worst.
+_MOST_BEHIND = 5.0
 _SAME_TURN = math.radians(0.3)  # between motions that are one
 _SAME_WAY = math.radians(5.0)
 # Axes through the corners of an icosahedron: no direction is farther than 38 degrees from one.
@@ -50,7 +56,7 @@ class Motion(NamedTuple):
 
 
 class _Motions(NamedTuple):
-    """Several motions: rotations [S, 3, 3] and directions [S, 3], their sign not known."""
+    """Several motions: rotations [S, 3, 3] and directions [S, 3]."""
 
     rotations: Array
     directions: Array
@@ -76,8 +82,10 @@ def estimate(
 
     An essential matrix is the best of a few drawn from as few points, and slides along the valley
     between turning and moving sideways; the points that agree with it were chosen by it. So all
-    matches are asked, by least squares from several places in the valley. Of two motions, one that
-    needs points n times as near as the other does is n times less likely: scenes are of any size.
+    matches are asked, by least squares from several places in the valley, and from both motions
+    that explain the largest plane. A motion is less likely by the points that it needs behind a
+    camera. Of two motions, one that needs points n times as near as the other does is n times less
+    likely: scenes are of any size.
 
     Args:
         essential: [3, 3] from the first's to the second's rays, of the points that agree.
@@ -88,25 +96,32 @@ def estimate(
     """
     seen, then = first[agreeing], second[agreeing]
     turned = rotation_between(then, seen)
-    found = _refined(_starts(essential, seen, then, turned), first, second, pixel)
+    starts = _joined(_starts(essential, seen, then, turned), _planar(seen, then, pixel))
+    found = _refined(starts, first, second, pixel)
     fit = _fit(found, first, second, pixel)
     left = median_angle(seen, then @ turned.T)
     parallax = [median_angle(seen, then @ rotation.T) for rotation in found.rotations]
-    unlikely = fit.costs / _TOGETHER + np.log(np.maximum(parallax, max(left, pixel)))
+    costs = _costs_in_front(found, fit, first, second, pixel)
+    unlikely = costs / _TOGETHER + np.log(np.maximum(parallax, max(left, pixel)))
+    # From here on each motion is there with either sign of its direction.
+    unlikely = unlikely.ravel()
+    found = _joined(found, found._replace(directions=-found.directions))
     distinct = _distinct(found, np.argsort(unlikely, kind="stable"))
     best = distinct[0]
     shares = np.exp(unlikely[best] - unlikely[distinct])
     shares /= shares.sum()
     turns = np.array([_vector(found.rotations[n] @ found.rotations[best].T) for n in distinct])
-    ways = np.arccos(np.abs(found.directions[distinct] @ found.directions[best]).clip(0, 1))
-    covariance = _covariance(fit, best, pixel)
+    ways = np.arccos((found.directions[distinct] @ found.directions[best]).clip(-1, 1))
+    covariance = _covariance(fit, best % len(fit.costs), pixel)
     of_turn = covariance[:3, :3] + (shares[:, None] * turns).T @ turns
     sigma, alone = _worst(of_turn), max(_TURN_ALONE * left, pixel)
+    # Points on a wall that is passed move nearly as by a turn, which leaves little and is wrong.
+    others = np.array([_vector(found.rotations[n] @ turned.T) for n in distinct])
+    alone = max(alone, _worst((shares[:, None] * others).T @ others))
     if alone < sigma:
         return Motion(turned, None, alone)
     of_way = covariance[3:, 3:] + shares @ ways**2 * np.eye(2)
-    rotation, direction = found.rotations[best], found.directions[best]
-    return Motion(rotation, _in_front(rotation, direction, seen, then), sigma, _worst(of_way))
+    return Motion(found.rotations[best], found.directions[best], sigma, _worst(of_way))
 
 
 def rotation_between(second: Array, first: Array) -> Array:
@@ -134,6 +149,30 @@ def _starts(essential: Array, first: Array, second: Array, turned: Array) -> _Mo
     _, _, across = np.linalg.svd(np.cross(second @ turned.T, first), full_matrices=False)
     directions = [-rotation @ np.asarray(translation).ravel(), across[2], *_AXES]
     return _Motions(np.stack([rotation, *[turned] * (len(directions) - 1)]), np.stack(directions))
+
+
+def _planar(first: Array, second: Array, pixel: float) -> _Motions:
+    """Return the motions that explain the largest plane: two, or none where there is none.
+
+    All points of a plane fit both equally well, and least squares often end at one of the two from
+    wherever they start. By Malis and Vargas (2007).
+    """
+    rays = second[:, :2] / second[:, 2:], first[:, :2] / first[:, 2:]
+    none = _Motions(np.empty((0, 3, 3)), np.empty((0, 3)))
+    homography, _ = cv2.findHomography(*rays, cv2.RANSAC, _ON_PLANE * pixel, maxIters=_PLANES)
+    if homography is None:
+        return none
+    # Each is there with both signs of the direction, one after the other.
+    _, rotations, translations, _ = cv2.decomposeHomographyMat(homography, np.eye(3))
+    directions = np.reshape(translations, (-1, 3))[::2]
+    lengths = np.linalg.norm(directions, axis=1, keepdims=True)
+    if not (lengths > 1e-9).all():  # a turn alone
+        return none
+    return _Motions(np.array(rotations, np.float64)[::2], directions / lengths)
+
+
+def _joined(some: _Motions, others: _Motions) -> _Motions:
+    return _Motions(*map(np.concatenate, zip(some, others, strict=True)))
 
 
 def _refined(motions: _Motions, first: Array, second: Array, pixel: float) -> _Motions:
@@ -180,6 +219,24 @@ def _normal(fit: _Fit) -> tuple[Array, Array]:
     return weighted @ fit.jacobian, (weighted @ fit.residuals[..., None])[..., 0]
 
 
+def _costs_in_front(
+    motions: _Motions, fit: _Fit, first: Array, second: Array, pixel: float
+) -> Array:
+    """Return the costs of motions [2, S], the second with the opposite directions, for real points.
+
+    One that would lie behind a camera is at best infinitely far, and off by all that the turn
+    leaves of it; it tells no more than an outlier, which may be where it is by chance.
+    """
+    turned = second @ motions.rotations.transpose(0, 2, 1)
+    near, far = motions.directions @ first.T, (turned @ motions.directions[..., None])[..., 0]
+    cosines = (turned * first).sum(axis=-1)
+    depths = np.stack([near - cosines * far, cosines * near - far])  # times a positive number
+    behind = np.stack([depths.min(axis=0) < 0, depths.max(axis=0) > 0])
+    left = np.linalg.norm(turned - first, axis=-1).clip(0, _MOST_BEHIND * pixel)
+    off = np.maximum(np.abs(fit.residuals), np.where(behind, left, 0))
+    return np.asarray(np.log1p((off / pixel) ** 2).sum(axis=-1))
+
+
 def _covariance(fit: _Fit, number: int, pixel: float) -> Array:
     """Return the covariance [5, 5] of a motion, by how well it fits, but no better than a pixel."""
     weights = fit.weights[number]
@@ -194,7 +251,7 @@ def _distinct(motions: _Motions, order: NDArray[np.int64]) -> list[int]:
     kept: list[int] = []
     for number in order.tolist():
         turns = [_vector(motions.rotations[number] @ motions.rotations[n].T) for n in kept]
-        ways = np.abs(motions.directions[kept] @ motions.directions[number])
+        ways = motions.directions[kept] @ motions.directions[number]
         same = (np.linalg.norm(np.reshape(turns, (-1, 3)), axis=1) < _SAME_TURN) & (
             ways > math.cos(_SAME_WAY)
         )
@@ -206,15 +263,6 @@ def _distinct(motions: _Motions, order: NDArray[np.int64]) -> list[int]:
 def _worst(covariance: Array) -> float:
     """Return the standard deviation along the axis where it is largest."""
     return math.sqrt(np.linalg.eigvalsh(covariance)[-1])
-
-
-def _in_front(rotation: Array, direction: Array, first: Array, second: Array) -> Array:
-    """Return the direction with the sign that has more points in front of both cameras."""
-    turned = second @ rotation.T
-    cosines, near, far = (first * turned).sum(axis=1), first @ direction, turned @ direction
-    depths = np.stack([near - cosines * far, cosines * near - far])  # times a positive number
-    ahead, behind = (depths > 0).all(axis=0).sum(), (depths < 0).all(axis=0).sum()
-    return direction if ahead >= behind else -direction
 
 
 def _moved(motions: _Motions, steps: Array) -> _Motions:

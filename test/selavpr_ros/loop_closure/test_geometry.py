@@ -170,6 +170,22 @@ def test_a_turn_on_the_spot_has_no_direction() -> None:
     assert 2 * math.acos(found.rotation[3]) == pytest.approx(0.3, abs=0.02)
 
 
+@pytest.mark.parametrize("position", [(1.5, 0.0, 0.0), (1.0, 0.0, 1.0)])
+def test_of_one_wall_no_more_is_stated_than_it_tells(position: tuple[float, float, float]) -> None:
+    for seed in range(8):
+        scene = Scene(seed)
+        scene.points[:, 2] = 10.0
+        there = turned(0.2), np.array(position)
+        found = compare(scene.seen(*HERE), scene.seen(*there), CAMERA, CAMERA)
+        if found.rotation is not None and found.rotation_sigma is not None:
+            # The rotation is about y alone.
+            off = np.linalg.norm(np.array(found.rotation[:3]) - [0, math.sin(-0.1), 0])
+            assert 2 * off < 3 * found.rotation_sigma
+        if found.direction is not None and found.direction_sigma is not None:
+            cosine = np.dot(found.direction, position) / np.linalg.norm(position)
+            assert math.acos(min(cosine, 1)) < 3 * found.direction_sigma
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 7])
 def test_a_picture_with_little_to_see_matches_nothing(count: int) -> None:
     scene = Scene(6)

@@ -107,6 +107,81 @@ def test_matches_that_do_not_agree_do_not_pull() -> None:
     assert off(found(seen, then, rotation(), position, agreeing=90)) < math.radians(1)
 
 
+WALLS = {"ahead": (0.0, 0.0), "at an angle": (0.4, 0.1)}  # how depth grows to the right and down
+
+
+def of_wall(
+    wall: str, position: tuple[float, float, float], seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """As views(), of one wall 10 m ahead."""
+    rng = np.random.default_rng(seed)
+    points = rng.uniform([-8, -5, 0], [8, 5, 0], (120, 3))
+    points[:, 2] = 10 + points[:, :2] @ WALLS[wall]
+    seen, then = (rays / rays[:, 2:] for rays in (points, (points - position) @ rotation()))
+    for rays in (seen, then):
+        rays[:, :2] += rng.normal(0, 0.7 * PIXEL, (120, 2))
+    return unit(seen), unit(then)
+
+
+def found_by_opencv(seen: NDArray[np.float64], then: NDArray[np.float64]) -> Motion:
+    rays = seen[:, :2] / seen[:, 2:], then[:, :2] / then[:, 2:]
+    essential, mask = cv2.findEssentialMat(
+        *rays, np.eye(3), cv2.USAC_MAGSAC, 0.999, 2 * PIXEL, maxIters=5000
+    )
+    return estimate(essential, seen, then, mask.ravel() > 0, PIXEL)
+
+
+@pytest.mark.parametrize("wall", WALLS)
+@pytest.mark.parametrize("position", [(1.5, 0, 0), (1.0, 0, 1.0), (-1.2, 0, -0.8), (0, 0, 1.5)])
+def test_one_wall_has_two_motions_and_both_are_counted(
+    wall: str, position: tuple[float, float, float]
+) -> None:
+    for seed in range(12):
+        motion = found_by_opencv(*of_wall(wall, position, seed))
+        assert off(motion) < 3 * motion.rotation_sigma
+        if motion.direction is not None:
+            cosine = motion.direction @ position / np.linalg.norm(position)
+            assert math.acos(min(cosine, 1)) < 3 * motion.direction_sigma
+
+
+@pytest.mark.parametrize("wall", WALLS)
+def test_of_two_motions_the_one_with_all_points_in_front_is_known(wall: str) -> None:
+    """Passing a wall: the other motion goes through it, and half of the points are behind."""
+    known = []
+    for seed in range(12):
+        motion = found_by_opencv(*of_wall(wall, (1.5, 0.0, 0.0), seed))
+        known.append(motion.direction is not None and motion.rotation_sigma < math.radians(5))
+        assert not known[-1] or off(motion) < math.radians(1.5)
+    assert np.mean(known) > 0.7
+
+
+def test_points_that_are_said_to_be_behind_cost_as_outliers_do() -> None:
+    position = (2.0, 0.3, 1.0)
+    seen, then = views(position, noise=0.0, strangers=20)
+    motions = module._Motions(rotation()[None], unit(np.array([position])))
+    fit = module._fit(motions, seen, then, PIXEL)
+    ahead, behind = module._costs_in_front(motions, fit, seen, then, PIXEL)[:, 0]
+    strangers = fit.costs[0]
+    assert strangers <= ahead < 1.3 * strangers
+    each = math.log1p(module._MOST_BEHIND**2)
+    assert behind - ahead == pytest.approx(100 * each, rel=0.15)
+    opposite = motions._replace(directions=-motions.directions)
+    other = module._fit(opposite, seen, then, PIXEL)
+    np.testing.assert_allclose(
+        module._costs_in_front(opposite, other, seen, then, PIXEL)[::-1, 0], [ahead, behind]
+    )
+
+
+def test_a_plane_has_two_motions_but_a_turn_and_a_single_point_have_none() -> None:
+    one = unit(np.tile([0.1, 0.2, 1.0], (40, 1)))
+    for expected, seen, then in (
+        (2, *of_wall("ahead", (1.0, 0.0, 1.0), 0)),
+        (0, *views((0.0, 0.0, 0.0), noise=0.0)),
+        (0, one, one),
+    ):
+        assert len(module._planar(seen, then, PIXEL).rotations) == expected
+
+
 def test_a_turn_alone_has_no_direction() -> None:
     """With any essential matrix: all of the right rotation fit, and many of a wrong one nearly."""
     seen, then = views((0.0, 0.0, 0.0))
