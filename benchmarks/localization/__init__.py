@@ -26,8 +26,8 @@ lasts that images do not show was chosen on roads of seeds 100 to 103 and on oth
 That a place which no image has shown well needs more to be sure of was thought of when 33 had false
 poses, too; how well and how much more was chosen on 41 to 44, where false poses became 99 of 20,600
 that had been 125, and 71.4 % of the frames were localised that had been 72.5 %.
-What the region allows a camera to be beside the mapped track is the least, in quarters of a metre, at
-which more than 90 % of a drive two metres beside it is inside, on roads of seeds 100 and 103.
+The region has room for a camera beside the mapped track: the least, in quarters of a metre, where
+more than 90 % of a drive two metres beside it is inside, on roads of seeds 100 and 103.
 
 localised   the share of the frames from the mapped ground (a place within 10 m that looks the same
             way within 45 degrees) with a pose that is published: state "localised", or, without
