@@ -74,14 +74,13 @@ class LoopMonitor(FrameMonitor):
                 self._into_map += keyframe.closure.segment is not None
                 self._last_closure = describe_closure(keyframe)
 
-    def undecodable(self, problem: str) -> None:
-        """Count an image message that could not be converted to pixels."""
+    def unusable(self, problem: str) -> None:
+        """Count an image message that has no stamp, or could not be converted to pixels."""
         with self._lock:
             self._count({})
             self._undecodable += 1
             self._last_undecodable = problem
-            message = f"no keyframe: image cannot be decoded: {problem}"
-            self._problem = Level.WARN, "undecodable", message
+            self._problem = Level.WARN, "undecodable", f"no keyframe: {problem}"
 
     def failed(self, reason: str) -> None:
         """Count a frame that could not be added, for a full disk or something nobody foresaw."""

@@ -202,6 +202,10 @@ class LoopClosureNode(CameraNode[LoopSettings]):
         started = time.perf_counter()
         outputs, session = self._loaded()
         posed: PosedFrame[Any] = frame.item
+        if posed.stamp == 0:  # to take it for a jump back would split the session
+            self._monitor.unusable("the image has no stamp: that of its header is 0")
+            self._news.trigger()
+            return
         if session.jumps_back(posed.stamp):
             self._begin_run(session)
         if not session.wants(posed.stamp, posed.pose):
@@ -210,7 +214,7 @@ class LoopClosureNode(CameraNode[LoopSettings]):
         try:
             picture = to_rgb(posed.item)
         except ImageError as error:
-            self._monitor.undecodable(str(error))
+            self._monitor.unusable(f"image cannot be decoded: {error}")
             self._news.trigger()
             return
         decoded = time.perf_counter()
@@ -219,7 +223,8 @@ class LoopClosureNode(CameraNode[LoopSettings]):
         keyframe = session.add(posed.stamp, posed.pose, picture, camera)
         searched = time.perf_counter()
         if session.keeper.note(keyframe):
-            self.get_logger().info("the session is tied to the map: it will be saved there")
+            saved = ": it will be saved there" if self._settings.extend_map else ""
+            self.get_logger().info(f"the session is tied to the map{saved}")
         outputs.publish(
             keyframe,
             posed.item.header,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +31,7 @@ CLOSURE_QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=100)
 PICTURE_QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1)
 
 DRAWN_TOGETHER = 100  # keyframes in one marker: few objects to draw, and few points to send again
+MOST_UNDRAWN = 500  # closures into a map that the session is not tied to yet
 
 
 class LoopOutputs:
@@ -39,6 +41,7 @@ class LoopOutputs:
         """Create the publishers, all below the node's own name."""
         self._node = node
         self._closures = 0
+        self._undrawn: deque[tuple[int, PoseStamped, Closure]] = deque(maxlen=MOST_UNDRAWN)
         self._drawn = 0
         self._points: list[Point] = []
         create = node.create_lifecycle_publisher
@@ -83,18 +86,29 @@ class LoopOutputs:
             # First of all: others wait for it.
             self._closure.publish(messages.closure_path(closure, odometry_frame, map_frame))
             self._report.publish(messages.closure_report(closure))
-            match = _in_odometry(closure, session.keeper)
-            if match is not None and closure.query.pose is not None:
-                self._markers.publish(
-                    messages.closure_markers(self._closures, query, match, closure.segment)
-                )
+            if closure.query.pose is not None and closure.match.pose is not None:
+                self._undrawn.append((self._closures, query, closure))
             self._closures += 1
+            self._draw_closures(session.keeper)
             if self._match_image.get_subscription_count():
                 picture = _picture(keyframe, closure, rgb, session)
                 self._match_image.publish(rgb_image(header, picture))
         self._keyframe.publish(query)
         if keyframe.waypoint.pose is not None:
             self._draw(query)
+
+    def _draw_closures(self, keeper: SessionKeeper) -> None:
+        """Draw the closures of which it is known where odometry has their match."""
+        undrawn = list(self._undrawn)
+        self._undrawn.clear()
+        for number, query, closure in undrawn:
+            match = _in_odometry(closure, keeper)
+            if match is not None:
+                self._markers.publish(
+                    messages.closure_markers(number, query, match, closure.segment)
+                )
+            elif closure.segment is not None and closure.query.number >= keeper.first:
+                self._undrawn.append((number, query, closure))  # until the session is tied
 
     def _draw(self, keyframe: PoseStamped) -> None:
         """Draw a keyframe with those shortly before it."""
@@ -111,10 +125,11 @@ def _in_odometry(closure: Closure, keeper: SessionKeeper) -> PlanarPose | None:
     match = closure.match.pose
     if match is None:
         return None
+    # Before time jumped back odometry may have begun elsewhere.
     if closure.segment is None:
-        # Before time jumped back odometry may have begun elsewhere.
         return match if closure.match.number >= keeper.first else None
-    return None if keeper.tied is None else keeper.tied.in_session(match)
+    tied = keeper.tied if closure.query.number >= keeper.first else None
+    return None if tied is None else tied.in_session(match)
 
 
 def _picture(

@@ -54,7 +54,7 @@ class SessionKeeper:
         Args:
             session: what is saved.
             place_map: the map that the session finds itself in; None without.
-            extend: whether the session joins that map.
+            extend: whether the session joins that map once it is tied to it.
             save_to: folder of the session's own map; empty: beside place_map.
             source: where the places come from, for people who ask later.
             max_distance, max_angle: as for `tie`.
@@ -95,7 +95,7 @@ class SessionKeeper:
         if keyframe.waypoint.pose is None:
             self.unposed += 1
         closure = keyframe.closure
-        if closure is None or closure.segment is None or not self._extend:
+        if closure is None or closure.segment is None:
             return False
         if closure.query.pose is not None and closure.match.pose is not None:
             self._pairs = [
@@ -166,7 +166,9 @@ class SessionKeeper:
 
         first_stamp = int(self._session.stamps[self.first]) / 1e9
         name = f"session_{datetime.fromtimestamp(first_stamp, timezone.utc):%Y%m%d_%H%M%S}"
-        if self._joined is None and self.tied is not None and not self.unposed:
+        joins = self._extend and self.tied is not None and not self.unposed
+        if self._joined is None and joins:
+            assert self.tied is not None
             assert self._map is not None  # the session is tied to it
             self._joined = Autosave(
                 self._session,

@@ -83,10 +83,10 @@ def test_the_last_rejection_has_its_evidence(monitor: LoopMonitor) -> None:
 
 
 def test_what_goes_wrong_is_named_until_a_frame_is_well(monitor: LoopMonitor) -> None:
-    monitor.undecodable("step 3 is too small")
+    monitor.unusable("the image has no stamp")
     seen = status(monitor)
     assert seen.level is Level.WARN
-    assert seen.message == "no keyframe: image cannot be decoded: step 3 is too small"
+    assert seen.message == "no keyframe: the image has no stamp"
     assert seen.values["images undecodable"] == "1"
     monitor.failed("the disk is full")
     seen = status(monitor)

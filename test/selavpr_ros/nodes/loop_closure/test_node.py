@@ -354,6 +354,7 @@ def test_a_second_session_finds_itself_in_the_first_and_joins_it(
     )
     line = last.markers[0]
     assert line.points[0].y == pytest.approx(2.0 * (length - 1), abs=1e-3)
+    assert len(drawn(node, "closures into the map")) == length  # those of before, too
     success, told = node.trigger("save_map")
     assert (success, "beside" in told) == (True, False)
     assert told.endswith(f"of {first}")
@@ -368,7 +369,7 @@ def test_a_second_session_finds_itself_in_the_first_and_joins_it(
 
 
 def test_a_gap_and_a_jump_back_are_reported(
-    node: RemoteNode, process: NodeProcess, tmp_path: Folder
+    node: RemoteNode, probe: Probe, process: NodeProcess, tmp_path: Folder
 ) -> None:
     from selavpr_core.place_map import PlaceMap
 
@@ -379,6 +380,14 @@ def test_a_gap_and_a_jump_back_are_reported(
     drive(node, range(3, 5), start=START + 60)
     assert process.wait_for_output(
         r"\[WARN\].*new stretch: 1, after a gap of 61\.0 s, from keyframe 3 on", before
+    )
+    # What has no stamp is no jump back.
+    node.wait_for_status(
+        "no keyframe: the image has no stamp",
+        lambda: [
+            probe.publish("/odom", odometry(0, where(4))),
+            probe.publish("/image", image_message(pattern(4), 0)),
+        ],
     )
     drive(node, range(2), start=10)
     assert process.wait_for_output("new stretch: 2, after time jumped back by 1054.0 s", before)

@@ -109,21 +109,25 @@ def test_without_odometry_there_is_nothing_to_draw() -> None:
     assert len(topics["~/closure"].sent) == len(topics["~/match_image"].sent) == 1
 
 
-def test_a_line_into_the_map_needs_to_know_where_that_is() -> None:
+@pytest.mark.parametrize(("first", "drawn"), [(0, [0, 1]), (41, [0, 1]), (42, [1])])
+def test_lines_into_the_map_wait_until_it_is_known_where_that_is(
+    first: int, drawn: list[int]
+) -> None:
     topics = Topics(0)
     outputs = outputs_of(topics)
     publish(outputs, keyframe(segment="lap"))
+    publish(outputs, keyframe(posed=False, segment="lap"))  # never to be drawn
     assert topics["~/markers"].sent == []
     # By 10 m along x the session's frame lies in the map.
-    publish(
-        outputs,
-        keyframe(segment="lap"),
-        Session(Tie(PlanarPose(10.0, 0.0, 0.0, 0.0), 3, 3, 0.0, 0.01)),
-    )
-    (array,) = topics["~/markers"].sent
-    (line,) = array.markers
-    assert line.ns == "closures into the map"
-    assert [point.x for point in line.points] == pytest.approx([-5.0, 1.0])
+    tied = Session(Tie(PlanarPose(10.0, 0.0, 0.0, 0.0), 3, 3, 0.0, 0.01), first)
+    publish(outputs, keyframe(42, segment="lap"), tied)
+    lines = [line for array in topics["~/markers"].sent for line in array.markers]
+    assert [line.id for line in lines] == [2 * number for number in drawn]
+    assert {line.ns for line in lines} == {"closures into the map"}
+    for line in lines:
+        assert [point.x for point in line.points] == pytest.approx([-5.0, 1.0])
+    publish(outputs, keyframe(43, closed=False), tied)
+    assert len(topics["~/markers"].sent) == len(drawn)  # each is drawn once
 
 
 def test_keyframes_are_drawn_together_and_a_long_drive_in_parts() -> None:
