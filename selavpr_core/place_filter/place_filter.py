@@ -39,6 +39,7 @@ BORN = 0.1  # share of "nowhere" that is looked for among the candidates of each
 LEFT = 25.0  # m off the mapped ground after which the map is left
 POWER = 3  # of the excesses, so that the best candidates tell whether images show the same
 FOLLOWED = 60.0  # s for which a camera is followed without odometry and without a match
+LEAST_SHARE = 1e-6  # of a look; the same picture once more differs by rounding
 NOVELTY = 0.5  # change of the candidates (1 - cosine) after which they are compared anew
 UNSHOWN = 0.999  # probability that a place needs to be sure of which no image has shown it well
 GAP_SHARE = 0.1  # of half the gap between places, by which poses between them may stay off
@@ -176,7 +177,8 @@ class PlaceFilter:
             change = 1.0 - float(excess @ self._seen[listed]) / norm
         change = min(max(change, 0.0), 1.0)
         # What n looks of correlation 1 - change add up to, each: (1 - correlation) / (1 + ...).
-        share = max(change / (2.0 - change) - self._counted, 0.0)
+        share = change / (2.0 - change) - self._counted
+        share = share if share > LEAST_SHARE else 0.0
         self._counted += share
         if change >= NOVELTY:
             self._seen[:] = 0.0
@@ -216,6 +218,7 @@ class PlaceFilter:
         weights = weights * ratios
         # The part of the prior that falls on places that are not listed, or not among the best.
         best = np.argsort(-weights, kind="stable")[:BIRTHS]
+        best = best[weights[best] > 0.0]  # what weighs nothing has no mean to be merged into
         self._nowhere *= 1.0 - born
         unlisted = 1.0 - float(map_places.shares[listed].sum()) / map_places.distinct
         self._nowhere += self._nowhere * born / (1.0 - born) * max(unlisted, 0.0) * MISSED**share
@@ -253,7 +256,7 @@ class PlaceFilter:
         order = np.argsort(-merged.weights, kind="stable")[:MOST]
         order = order[merged.weights[order] >= LEAST]
         self._hypotheses = merged.only(order)
-        self._nowhere = 1.0 - float(self._hypotheses.weights.sum())
+        self._nowhere = max(1.0 - float(self._hypotheses.weights.sum()), 0.0)
 
     def _lead(self, listed: Indices, similarities: Array) -> float:
         """By how much the places around the likeliest pose look more alike than the middle one."""

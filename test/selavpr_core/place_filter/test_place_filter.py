@@ -71,6 +71,21 @@ def test_a_robot_that_stands_becomes_no_surer(
     assert last.position_sigma > 0.7 * first.position_sigma
 
 
+def test_the_very_same_picture_changes_nothing(road: tuple[np.ndarray, np.ndarray]) -> None:
+    """As of a frozen driver, or of a simulation: it differs from the one before by rounding."""
+    stand = Motion.between((0, 0, 0), (0, 0, 0))
+    for seed in range(40):
+        following, eyes = PlaceFilter(*road), Eyes(*road, seed)
+        before = drive(following, eyes, along(200, 290))[-1]
+        assert before.state == "localised"
+        look = eyes.look(290.0, 0.0)
+        for _ in range(10):
+            belief = following.update(*look, stand, 0.5)
+            assert np.isfinite(following._hypotheses.means).all()
+            assert belief.state == "localised"
+            assert error(belief, 290.0) < 5.0
+
+
 def test_a_look_alike_does_not_make_the_pose_jump(road: tuple[np.ndarray, np.ndarray]) -> None:
     following, eyes = PlaceFilter(*road), Eyes(*road)
     drive(following, eyes, along(200, 290))
