@@ -48,6 +48,10 @@ from selavpr_ros.nodes.ros.transitions import answering, survive_impossible_tran
 CAMERA_QOS = QoSProfile(
     history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.BEST_EFFORT
 )
+# What is larger than the middleware's shared memory comes in pieces, and one is soon lost.
+RELIABLE_CAMERA_QOS = QoSProfile(
+    history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.RELIABLE
+)
 ODOMETRY_QOS = QoSProfile(
     history=HistoryPolicy.KEEP_LAST, depth=50, reliability=ReliabilityPolicy.BEST_EFFORT
 )
@@ -193,8 +197,12 @@ class CameraNode(LifecycleNode, ABC, Generic[SettingsT]):
         self._worker = Worker(self._mailbox, self._work, self._note_failure)
         self._begin()
         raw = self._settings.image_transport == "raw"
+        reliable = self._settings.image_reliability == "reliable"
         self._image_subscription = self._listen(
-            Image if raw else CompressedImage, self._topic, self._on_image, CAMERA_QOS
+            Image if raw else CompressedImage,
+            self._topic,
+            self._on_image,
+            RELIABLE_CAMERA_QOS if reliable else CAMERA_QOS,
         )
         self._state = "active"
         self.get_logger().info(f"active: waiting for images on {self._topic}")
@@ -365,11 +373,23 @@ class CameraNode(LifecycleNode, ABC, Generic[SettingsT]):
         if self._image_subscription is None:
             return ""
         expected = messages.type_name(self._image_subscription.msg_type)
-        types = {info.topic_type for info in self.get_publishers_info_by_topic(self._topic)}
+        publishers = self.get_publishers_info_by_topic(self._topic)
+        types = {info.topic_type for info in publishers}
         if not types:
             return "nobody publishes it"
         if expected not in types:
             return f"it is published as {sorted(types)[0]}, not {expected}: set image_transport"
+        reliable = any(
+            info.qos_profile.reliability == ReliabilityPolicy.RELIABLE for info in publishers
+        )
+        if self._settings.image_reliability == "reliable":
+            if not reliable:
+                return "its publisher is best effort: set image_reliability to best_effort"
+        elif reliable:
+            return (
+                "it has a publisher that sends nothing, or images too large to arrive by best "
+                "effort: set image_reliability to reliable"
+            )
         return "it has a publisher that sends nothing"
 
     def _publish_status(self, status: Status | None = None) -> None:

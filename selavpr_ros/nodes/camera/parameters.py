@@ -44,6 +44,12 @@ class CameraSettings:
         "(sensor_msgs/CompressedImage).",
         choices=("raw", "compressed"),
     )
+    image_reliability: str = parameter(
+        "best_effort",
+        "best_effort hears publishers of either kind, reliable those alone that are reliable, but "
+        "also raw images that are too large to arrive otherwise.",
+        choices=("best_effort", "reliable"),
+    )
     image_timeout: float = parameter(
         5.0,
         "Seconds without an image after which the camera is reported as silent.",

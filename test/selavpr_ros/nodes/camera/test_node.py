@@ -19,6 +19,7 @@ pytest.importorskip("rclpy", reason="needs rclpy: source ROS 2 or install the ex
 import rclpy
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from rclpy.qos import ReliabilityPolicy
 from std_msgs.msg import Empty
 from std_srvs.srv import SetBool
 
@@ -217,21 +218,41 @@ def test_paused_it_takes_no_image_in(node: Watching) -> None:
     node.wait_until_done("worked on 2")
 
 
+IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
+
+
 @pytest.mark.parametrize(
-    ("published", "hint"),
+    ("wanted", "published", "hint"),
     [
-        ([], "(nobody publishes it)"),
+        ("best_effort", [], "(nobody publishes it)"),
         (
-            ["sensor_msgs/msg/CompressedImage"],
-            "(it is published as sensor_msgs/msg/CompressedImage, not sensor_msgs/msg/Image: set "
-            "image_transport)",
+            "best_effort",
+            [(COMPRESSED, "RELIABLE")],
+            f"(it is published as {COMPRESSED}, not {IMAGE}: set image_transport)",
         ),
-        (["sensor_msgs/msg/Image"], "(it has a publisher that sends nothing)"),
+        ("best_effort", [(IMAGE, "BEST_EFFORT")], "(it has a publisher that sends nothing)"),
+        (
+            "best_effort",
+            [(IMAGE, "RELIABLE")],
+            "(it has a publisher that sends nothing, or images too large to arrive by best effort: "
+            "set image_reliability to reliable)",
+        ),
+        (
+            "reliable",
+            [(IMAGE, "BEST_EFFORT")],
+            "(its publisher is best effort: set image_reliability to best_effort)",
+        ),
+        ("reliable", [(IMAGE, "RELIABLE")], "(it has a publisher that sends nothing)"),
     ],
 )
 def test_a_camera_that_is_silent_has_a_hint(
-    node: Watching, monkeypatch: pytest.MonkeyPatch, published: list[str], hint: str
+    node: Watching,
+    monkeypatch: pytest.MonkeyPatch,
+    wanted: str,
+    published: list[tuple[str, str]],
+    hint: str,
 ) -> None:
+    node.give("image_reliability", wanted)
     assert node.trigger_configure() is SUCCESS
     assert node.trigger_activate() is SUCCESS
     node.show(1)
@@ -239,7 +260,13 @@ def test_a_camera_that_is_silent_has_a_hint(
 
     def publishers(topic: str) -> list[Any]:
         asked.append(topic)
-        return [SimpleNamespace(topic_type=kind) for kind in published]
+        return [
+            SimpleNamespace(
+                topic_type=kind,
+                qos_profile=SimpleNamespace(reliability=ReliabilityPolicy[reliability]),
+            )
+            for kind, reliability in published
+        ]
 
     monkeypatch.setattr(node, "get_publishers_info_by_topic", publishers)
     now = node._now()

@@ -31,7 +31,7 @@ pytest.importorskip("rclpy", reason="needs rclpy: source ROS 2 or install the ex
 
 from geometry_msgs.msg import PoseArray, PoseWithCovarianceStamped
 from lifecycle_msgs.srv import ChangeState
-from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image, NavSatFix, PointCloud2
 from std_msgs.msg import String
@@ -557,6 +557,29 @@ def test_a_configuration_that_cannot_work_is_refused_until_it_is_mended(
         assert "Traceback" not in "\n".join(process.output.splitlines()[start:])
     assert node.set_parameters(**good) == []
     assert node.configure()
+
+
+def test_large_images_arrive_where_they_are_asked_for_reliably(
+    node: RemoteNode, probe: Probe, street: Street
+) -> None:
+    assert node.set_parameters(image_reliability="reliable") == []
+    assert node.configure()
+    assert node.activate()
+    probe.listen(node.topic("pose"), PoseWithCovarianceStamped)
+    large = cv2.resize(street.images[3], (800, 600)).astype(np.uint8)
+    for stamp in range(1, 11):
+        show = partial(probe.publish, "/image", image_message(large, stamp))
+        if stamp == 1:  # again and again until both know of each other
+            probe.wait_for(node.topic("pose"), at(stamp), doing=show)
+            continue
+        show()  # from then on none is lost
+        probe.wait_for(node.topic("pose"), at(stamp))
+    # A publisher that does not repeat what was lost is not heard, and that is said.
+    probe.unpublish("/image")
+    probe.publisher("/image", Image, qos_profile_sensor_data)
+    assert node.set_parameters(image_timeout=0.2) == []
+    node.wait_for_status("its publisher is best effort: set image_reliability to best_effort")
+    probe.unpublish("/image")
 
 
 def test_a_silent_camera_is_reported_by_its_topic(
