@@ -23,11 +23,11 @@ from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter as RosParameter
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import SetBool
 
 from selavpr_core.errors import SelaVPRError
 from selavpr_ros.nodes.camera.frame_monitor import FrameMonitor, Situation
+from selavpr_ros.nodes.camera.image_subscription import CAMERA_QOS, ImageSubscription
 from selavpr_ros.nodes.camera.mailbox import Frame, Mailbox
 from selavpr_ros.nodes.camera.parameters import CameraSettings
 from selavpr_ros.nodes.camera.worker import Worker
@@ -44,14 +44,8 @@ from selavpr_ros.nodes.ros.parameter_table import describe_settings, table_of, u
 from selavpr_ros.nodes.ros.status import Level, Status
 from selavpr_ros.nodes.ros.transitions import answering, survive_impossible_transitions
 
-# The newest image is all that matters, and a camera may be reliable or not: this hears both.
-CAMERA_QOS = QoSProfile(
-    history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.BEST_EFFORT
-)
-# What is larger than the middleware's shared memory comes in pieces, and one is soon lost.
-RELIABLE_CAMERA_QOS = QoSProfile(
-    history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.RELIABLE
-)
+__all__ = ["CAMERA_QOS", "ODOMETRY_QOS", "CameraNode"]
+
 ODOMETRY_QOS = QoSProfile(
     history=HistoryPolicy.KEEP_LAST, depth=50, reliability=ReliabilityPolicy.BEST_EFFORT
 )
@@ -97,7 +91,7 @@ class CameraNode(LifecycleNode, ABC, Generic[SettingsT]):
         self._mailbox: Mailbox[Any] = Mailbox()
         self._worker: Worker[Any] | None = None
         self._monitor = monitor
-        self._image_subscription: Any = None
+        self._images: ImageSubscription | None = None
         self._subscriptions_while_active: list[Any] = []
         self._announced: tuple[Level, str] | None = None
         super().__init__(name)
@@ -114,7 +108,7 @@ class CameraNode(LifecycleNode, ABC, Generic[SettingsT]):
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", DIAGNOSTICS_QOS)
         # A simulated clock may stand still, and diagnostics must say so.
         self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(DIAGNOSTICS_PERIOD, self._publish_status, clock=self._steady_clock)
+        self.create_timer(DIAGNOSTICS_PERIOD, self._each_second, clock=self._steady_clock)
         self._news = self.create_guard_condition(self._on_news)
         self._jump_handle = self.get_clock().create_jump_callback(
             JumpThreshold(
@@ -196,13 +190,13 @@ class CameraNode(LifecycleNode, ABC, Generic[SettingsT]):
         self._mailbox = Mailbox()
         self._worker = Worker(self._mailbox, self._work, self._note_failure)
         self._begin()
-        raw = self._settings.image_transport == "raw"
-        reliable = self._settings.image_reliability == "reliable"
-        self._image_subscription = self._listen(
-            Image if raw else CompressedImage,
+        settings = self._settings
+        self._images = ImageSubscription(
+            self,
             self._topic,
+            settings.image_transport,
+            settings.image_reliability,
             self._on_image,
-            RELIABLE_CAMERA_QOS if reliable else CAMERA_QOS,
         )
         self._state = "active"
         self.get_logger().info(f"active: waiting for images on {self._topic}")
@@ -259,11 +253,10 @@ class CameraNode(LifecycleNode, ABC, Generic[SettingsT]):
 
     def _listen(
         self, kind: type, topic: str, callback: Callable[[Any], None], qos: QoSProfile
-    ) -> Any:
-        """Subscribe for as long as the node is active; returns the subscription."""
+    ) -> None:
+        """Subscribe for as long as the node is active."""
         subscription = self.create_subscription(kind, topic, callback, qos)
         self._subscriptions_while_active.append(subscription)
-        return subscription
 
     def _stop(self, reason: str, timeout: float | None = None) -> bool:
         """End what an active node does; False where the worker does not stop in time.
@@ -272,7 +265,10 @@ class CameraNode(LifecycleNode, ABC, Generic[SettingsT]):
         """
         for subscription in self._subscriptions_while_active:
             self.destroy_subscription(subscription)
-        self._image_subscription, self._subscriptions_while_active = None, []
+        self._subscriptions_while_active = []
+        if self._images is not None:
+            self._images.destroy()
+        self._images = None
         stopped = self._worker is None or self._worker.stop(timeout)
         self._worker = None
         return stopped
@@ -352,7 +348,10 @@ class CameraNode(LifecycleNode, ABC, Generic[SettingsT]):
 
         problem: what is amiss beside the images. asked: somebody waits for what one of them gives.
         """
-        now = self._now()
+        now, images = self._now(), self._images
+        facts = dict(self._facts())
+        if images is not None:
+            facts["image reliability"] = images.reliability
         silent = self._monitor.silence(now) >= self._settings.image_timeout
         return Situation(
             state=self._state,
@@ -361,36 +360,18 @@ class CameraNode(LifecycleNode, ABC, Generic[SettingsT]):
             asked=asked,
             topic=self._topic,
             timeout=self._settings.image_timeout,
-            camera_hint=self._camera_hint() if silent else "",
+            camera_hint=images.hint() if silent and images is not None else "",
             clock_missing=self.get_parameter("use_sim_time").value and now == 0,
             untrained=untrained,
             problem=problem,
-            facts=self._facts(),
+            facts=facts,
         )
 
-    def _camera_hint(self) -> str:
-        """What the graph says about the image topic, for a camera that is silent."""
-        if self._image_subscription is None:
-            return ""
-        expected = messages.type_name(self._image_subscription.msg_type)
-        publishers = self.get_publishers_info_by_topic(self._topic)
-        types = {info.topic_type for info in publishers}
-        if not types:
-            return "nobody publishes it"
-        if expected not in types:
-            return f"it is published as {sorted(types)[0]}, not {expected}: set image_transport"
-        reliable = any(
-            info.qos_profile.reliability == ReliabilityPolicy.RELIABLE for info in publishers
-        )
-        if self._settings.image_reliability == "reliable":
-            if not reliable:
-                return "its publisher is best effort: set image_reliability to best_effort"
-        elif reliable:
-            return (
-                "it has a publisher that sends nothing, or images too large to arrive by best "
-                "effort: set image_reliability to reliable"
-            )
-        return "it has a publisher that sends nothing"
+    def _each_second(self) -> None:
+        """Follow the publishers of images, and report."""
+        if self._images is not None:
+            self._images.follow()
+        self._publish_status()
 
     def _publish_status(self, status: Status | None = None) -> None:
         """Publish diagnostics; called once a second and on change."""

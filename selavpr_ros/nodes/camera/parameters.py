@@ -45,10 +45,11 @@ class CameraSettings:
         choices=("raw", "compressed"),
     )
     image_reliability: str = parameter(
-        "best_effort",
+        "auto",
         "best_effort hears publishers of either kind, reliable those alone that are reliable, but "
-        "also raw images that are too large to arrive otherwise.",
-        choices=("best_effort", "reliable"),
+        "also raw images that are too large to arrive otherwise. auto is reliable as long as every "
+        "publisher is.",
+        choices=("auto", "best_effort", "reliable"),
     )
     image_timeout: float = parameter(
         5.0,
