@@ -86,7 +86,8 @@ def test_a_signal_wakes_a_node_that_has_nothing_to_do(domain: int, tmp_path: Pat
 def test_a_callback_in_work_ends_by_itself(domain: int, tmp_path: Path) -> None:
     # An exception in the middle of it would leave rclpy what it was at, and say so.
     work = "print('ready', flush=True); time.sleep(0.2); print('done', flush=True)"
-    code, output = ended(domain, tmp_path, tick=work, signals=2)
+    patient = "from selavpr_ros.nodes.ros import process; process.INTERRUPT_AFTER = 3600.0"
+    code, output = ended(domain, tmp_path, tick=f"{patient}; {work}", signals=2)
     assert (code, output.splitlines()[-2:]) == (0, ["done", "closed"])
 
 
