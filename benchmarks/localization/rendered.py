@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.keeping import keep_columns
 from benchmarks.localization.replay import Drive, Look, Place
 from benchmarks.localization.simulation import drifting
 from benchmarks.localization.town import SESSIONS, build_town, frames_of, pictures
@@ -76,18 +76,8 @@ def load_rendered(weights: str, seed: int, keep: Path | None) -> list[Rendered]:
             columns[f"{frames.name}/head"] = frames.headings
             columns[f"{frames.name}/stamps"] = frames.stamps.astype(np.float64)
     if kept is not None:
-        _keep(kept, columns)
+        keep_columns(kept, columns)
     return [_arranged(columns, seed, draw) for draw in range(DRAWS)]
-
-
-def _keep(kept: Path, columns: Columns) -> None:
-    try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = kept.with_suffix(f".{os.getpid()}.npz")
-        np.savez(unfinished, **dict[str, Any](columns))
-        unfinished.replace(kept)
-    except OSError as error:
-        raise EvaluationError(f"{kept} cannot be written: {error.strerror or error}") from error
 
 
 def _arranged(columns: Columns, seed: int, draw: int) -> Rendered:

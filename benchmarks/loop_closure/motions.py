@@ -42,6 +42,7 @@ from benchmarks.loop_closure.posed import (
     street_pairs,
     town_pictures,
 )
+from selavpr_ros.cli.options import whole_number
 from selavpr_ros.loop_closure import LoopClosureSettings, geometry, motion
 from selavpr_ros.progress import progress_bar
 from training.command import Parser, run
@@ -206,13 +207,6 @@ def _percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.0f} %"
 
 
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is negative")
-    return number
-
-
 def main(arguments: Sequence[str]) -> None:
     """Measure what the command line asks for."""
     parser = Parser(
@@ -221,14 +215,15 @@ def main(arguments: Sequence[str]) -> None:
         " how often three of the stated sigmas hold them. The protocol is at the top of"
         " benchmarks/loop_closure/motions.py.",
     )
+    count = whole_number(0, 1_000_000)
     parser.add_argument(
-        "--seeds", type=_count, nargs="+", default=SEEDS, metavar="N", help="of towns"
+        "--seeds", type=count, nargs="+", default=SEEDS, metavar="N", help="of towns"
     )
     parser.add_argument(
-        "--points-seed", type=_count, default=0, metavar="N", help="of made-up points"
+        "--points-seed", type=count, default=0, metavar="N", help="of made-up points"
     )
     parser.add_argument(
-        "--points", type=_count, default=60, metavar="N", help="pairs of each made-up kind"
+        "--points", type=count, default=60, metavar="N", help="pairs of each made-up kind"
     )
     parser.add_argument(
         "--keep", type=Path, metavar="DIR",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +12,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.keeping import keep_columns
 from benchmarks.recall.rendered import renderer_version
 from examples.streets import Camera, Renderer, World, build_world, condition, park_cars
 from examples.streets.conditions import Time, Weather
 from examples.streets.sprites import Season
 from selavpr_ros.loop_closure import CameraModel
 from selavpr_ros.loop_closure.geometry import Features, extract_jpeg
-from training.errors import EvaluationError
 
 Array = NDArray[np.float64]
 
@@ -108,18 +107,12 @@ def town_pictures(seed: int, keep: Path | None, progress: Callable[[], object]) 
             jpegs = [part.tobytes() for part in np.split(file["jpegs"], file["ends"][:-1])]
             return Pictures(jpegs, file["poses"], file["rides"], file["across"])
     pictures = _rendered(seed, progress)
-    columns: dict[str, NDArray[Any]] = {
+    columns = {
         "jpegs": np.frombuffer(b"".join(pictures.jpegs), np.uint8),
         "ends": np.cumsum([len(jpeg) for jpeg in pictures.jpegs]),
         **{name: getattr(pictures, name) for name in ("poses", "rides", "across")},
     }
-    try:
-        keep.mkdir(parents=True, exist_ok=True)
-        unfinished = kept.with_suffix(f".{os.getpid()}.npz")
-        np.savez(unfinished, **dict[str, Any](columns))
-        unfinished.replace(kept)
-    except OSError as error:
-        raise EvaluationError(f"{kept} cannot be written: {error.strerror or error}") from error
+    keep_columns(kept, columns)
     return pictures
 
 

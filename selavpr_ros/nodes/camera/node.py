@@ -27,7 +27,7 @@ from std_srvs.srv import SetBool
 
 from selavpr_core.errors import SelaVPRError
 from selavpr_ros.nodes.camera.frame_monitor import FrameMonitor, Situation
-from selavpr_ros.nodes.camera.image_subscription import CAMERA_QOS, ImageSubscription
+from selavpr_ros.nodes.camera.image_subscription import ImageSubscription
 from selavpr_ros.nodes.camera.mailbox import Frame, Mailbox
 from selavpr_ros.nodes.camera.parameters import CameraSettings
 from selavpr_ros.nodes.camera.worker import Worker
@@ -43,8 +43,6 @@ from selavpr_ros.nodes.ros.log_handler import RosLogHandler
 from selavpr_ros.nodes.ros.parameter_table import describe_settings, table_of, unknown_parameters
 from selavpr_ros.nodes.ros.status import Level, Status
 from selavpr_ros.nodes.ros.transitions import answering, survive_impossible_transitions
-
-__all__ = ["CAMERA_QOS", "ODOMETRY_QOS", "CameraNode"]
 
 ODOMETRY_QOS = QoSProfile(
     history=HistoryPolicy.KEEP_LAST, depth=50, reliability=ReliabilityPolicy.BEST_EFFORT

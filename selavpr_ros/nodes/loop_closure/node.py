@@ -27,9 +27,10 @@ from selavpr_core.errors import SelaVPRError
 from selavpr_ros.camera_info import camera_model
 from selavpr_ros.errors import ImageError
 from selavpr_ros.images import to_rgb
+from selavpr_ros.nodes.camera.image_subscription import CAMERA_QOS
 from selavpr_ros.nodes.camera.mailbox import Frame
 from selavpr_ros.nodes.camera.model import describer_facts
-from selavpr_ros.nodes.camera.node import CAMERA_QOS, ODOMETRY_QOS, CameraNode
+from selavpr_ros.nodes.camera.node import ODOMETRY_QOS, CameraNode
 from selavpr_ros.nodes.camera.odometry_input import OdometryInput
 from selavpr_ros.nodes.camera.timing import describe_seconds
 from selavpr_ros.nodes.loop_closure.monitor import LoopMonitor, describe_closure, describe_stretch

@@ -20,6 +20,13 @@ def error(belief: Belief, x: float, y: float = 0.0) -> float:
     return math.hypot(belief.position[0] - x, belief.position[1] - y)
 
 
+def faded(eyes: Eyes, x: float, lead: float) -> tuple[np.ndarray, np.ndarray, Motion, float]:
+    """What a look gives the filter 2 m on: the right places are the most alike, by so much."""
+    places, similarities = eyes.look(x, 0.0)
+    level = np.median(similarities)
+    return places, level + (similarities - level) * lead, Motion(2, 0, 0, 0.1, 0.01), 0.5
+
+
 @pytest.fixture
 def road() -> tuple[np.ndarray, np.ndarray]:
     return straight()
@@ -124,11 +131,7 @@ def test_pictures_of_elsewhere_end_a_pose_that_stays_likely(
     assert before.state == "localised"
 
     def look_at(x: float, lead: float) -> Belief:
-        """The right places are the most alike, by so much."""
-        places, similarities = eyes.look(x, 0.0)
-        level = np.median(similarities)
-        faded = level + (similarities - level) * lead
-        return following.update(places, faded, Motion(2, 0, 0, 0.1, 0.01), 0.5)
+        return following.update(*faded(eyes, x, lead))
 
     ways = iter(np.arange(290, 400, 2.0))
     for _ in range(LOOKS - 1):
@@ -151,10 +154,7 @@ def test_a_place_that_no_image_shows_well_needs_more_to_be_sure(
     assert drive(following, eyes, along(200, 290))[-1].state == "localised"
 
     def look_at(x: float, lead: float) -> Belief:
-        places, similarities = eyes.look(x, 0.0)
-        level = np.median(similarities)
-        faded = level + (similarities - level) * lead
-        return following.update(places, faded, Motion(2, 0, 0, 0.1, 0.01), 0.5)
+        return following.update(*faded(eyes, x, lead))
 
     # Carried elsewhere: there it is likely before long.
     ways = iter(np.arange(600, 700, 2.0))

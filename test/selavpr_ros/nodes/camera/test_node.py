@@ -22,7 +22,8 @@ from std_msgs.msg import Empty
 from std_srvs.srv import SetBool
 
 from selavpr_ros.nodes.camera import node as camera_node
-from selavpr_ros.nodes.camera.node import CAMERA_QOS, CameraNode
+from selavpr_ros.nodes.camera.image_subscription import CAMERA_QOS
+from selavpr_ros.nodes.camera.node import CameraNode
 from test.selavpr_ros.nodes.live import PATIENCE
 from test.selavpr_ros.nodes.live_messages import image_message
 
