@@ -19,7 +19,7 @@ from selavpr_ros.cli.options import (
     add_topic_options,
     positive,
     print_json,
-    refuse_topics_without_bag,
+    refuse_without_queries,
     surroundings,
 )
 from selavpr_ros.cli.searching import add_search_options, describer_for
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 PICTURE = "calibration.svg"
 REFUSED = "calibration-refused.svg"  # beside the picture of what the map has, which stays
 _LEAST_PLACES = 3  # of fewer, one is half of the map, whatever the radius
+_OF_MODEL = ("--weights", "--device", "--model-precision", "--batch-size")  # only queries need it
 LEAST_WANTED = 0.5  # precision: who is wrong more often than right needs no threshold, but a map
 
 _logger = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
     from selavpr_core.retrieval import best_mode
 
     path = Path(options.map)
-    refuse_topics_without_bag(options)
+    refuse_without_queries(options, _OF_MODEL)
     if options.picture is not None and options.picture.suffix.lower() != ".svg":
         inside = os.path.isdir(options.picture)
         like = options.picture / PICTURE if inside else options.picture.with_suffix(".svg")

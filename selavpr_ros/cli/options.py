@@ -7,7 +7,7 @@ import json
 import math
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -31,10 +31,27 @@ class Parser(argparse.ArgumentParser):
         options["formatter_class"] = argparse.RawDescriptionHelpFormatter
         options["allow_abbrev"] = False  # an option added later must not break a script
         super().__init__(*args, **options)
+        self.register("action", None, _Noted)  # for all that name no other action
 
     def error(self, message: str) -> NoReturn:
         """Exit with code 2 and one line on stderr."""
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+class _Noted(argparse.Action):
+    """Keeps a value, and that its option was given: `given` has their names, in order."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Keep what was given in the namespace."""
+        setattr(namespace, self.dest, values)
+        if option_string is not None:
+            namespace.given = [*getattr(namespace, "given", ()), option_string]
 
 
 def add_model_options(
@@ -85,15 +102,29 @@ def add_topic_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGrou
     return group
 
 
-def refuse_topics_without_bag(options: argparse.Namespace) -> None:
-    """Refuse topics where there is no --queries whose they could be.
+def refuse_without_queries(
+    options: argparse.Namespace, model: Collection[str], search: Collection[str] = ()
+) -> None:
+    """Refuse what says something about --queries alone, where there are none.
+
+    That are the topics, and the options named here: `model` of what describes the frames, `search`
+    of which are looked for, and how.
 
     Raises:
         SelaVPRError: naming the first of them.
     """
-    for name in ("image", "fix", "pose", "imu"):
-        if options.queries is None and getattr(options, f"{name}_topic") is not None:
-            raise SelaVPRError(f"--{name}-topic is a topic of the bag of --queries: give that, too")
+    if options.queries is not None:
+        return
+    for name in getattr(options, "given", ()):
+        if name.endswith("-topic"):
+            about = "is a topic of the bag of --queries"
+        elif name in model:
+            about = "says how the frames of --queries are described"
+        elif name in search:
+            about = "says how the frames of --queries are looked for"
+        else:
+            continue
+        raise SelaVPRError(f"{name} {about}: give that, too")
 
 
 def add_json_option(parser: argparse.ArgumentParser) -> None:

@@ -15,7 +15,7 @@ from selavpr_ros.cli.options import (
     add_topic_options,
     not_negative,
     print_json,
-    refuse_topics_without_bag,
+    refuse_without_queries,
 )
 from selavpr_ros.cli.searching import add_search_options, describer_for, opened
 from selavpr_ros.mapping.settings import MappingSettings
@@ -23,6 +23,10 @@ from selavpr_ros.mapping.settings import MappingSettings
 if TYPE_CHECKING:
     from selavpr_core.place_map import PlaceMap
     from selavpr_ros.map_view import Drive
+
+# Options that only queries need.
+_OF_MODEL = ("--weights", "--device", "--precision", "--batch-size")
+_OF_SEARCH = ("--mode", "--candidates", "--query-distance")
 
 
 def add_parser(tools: Any) -> None:
@@ -67,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     from selavpr_ros.whole_file import refuse_unwritable
 
     path, output = Path(options.map), Path(options.output)
-    refuse_topics_without_bag(options)
+    refuse_without_queries(options, _OF_MODEL, _OF_SEARCH)
     refuse_unwritable(output)  # told at once: a whole bag would be described in vain
     with ExitStack() as stack:
         drive = None

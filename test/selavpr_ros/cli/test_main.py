@@ -115,6 +115,12 @@ def test_a_mistyped_command_line_is_one_line(
         (["build-map", "nowhere", "--output", "new"], "no such bag: nowhere"),
         (["calibrate", "nowhere", "--fix-topic", "/fix"], "--fix-topic is a topic of the bag of"),
         (["map", "view", "nowhere", "--output", "x", "--fix-topic", "/fix"], "of --queries: give"),
+        (["calibrate", "nowhere", "--batch-size", "8"], "--batch-size says how the frames of"),
+        (["calibrate", "nowhere", "--model-precision", "fp32"], "are described: give that, too"),
+        (["map", "view", "nowhere", "--output", "x", "--weights", "tiny"], "--weights says how"),
+        (["map", "view", "nowhere", "--output", "x", "--query-distance", "3"], "are looked for: "),
+        # What it says holds for a map's own places as well.
+        (["calibrate", "nowhere", "--mode", "code", "--precision", "0.9"], "no place map at"),
         (["convert-weights", "nowhere.pth", "--output", "x.safetensors"], "nowhere.pth"),
     ],
 )

@@ -21,7 +21,7 @@ from selavpr_ros.cli.options import (
     positive,
     positive_integer,
     print_json,
-    refuse_topics_without_bag,
+    refuse_without_queries,
     whole_number,
 )
 
@@ -115,13 +115,29 @@ def test_what_is_not_given_is_left_to_the_map_and_the_machine() -> None:
     assert {options.image_topic, options.fix_topic, options.pose_topic, options.imu_topic} == {None}
 
 
-def test_a_topic_without_a_bag_is_a_mistake() -> None:
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--imu-topic", "/imu"], "--imu-topic is a topic of the bag of --queries"),
+        (["--weights", "tiny"], "--weights says how the frames of --queries are described"),
+        # The default, too: who writes it thinks that something is described.
+        (["--device=auto"], "--device says how the frames of --queries are described"),
+        (["--json", "--mode", "code"], "--mode says how the frames of --queries are looked for"),
+        (["--mode", "code", "--device", "cpu"], "--mode says how the frames of"),
+    ],
+)
+def test_what_only_queries_need_is_a_mistake_without(arguments: list[str], said: str) -> None:
     options = parser()
     options.add_argument("--queries")
-    refuse_topics_without_bag(options.parse_args([]))
-    refuse_topics_without_bag(options.parse_args(["--imu-topic", "/imu", "--queries", "bag"]))
-    with pytest.raises(SelaVPRError, match="--imu-topic is a topic of the bag of --queries"):
-        refuse_topics_without_bag(options.parse_args(["--imu-topic", "/imu"]))
+    options.add_argument("--mode")
+    options.add_argument("--radius")
+    needing = ({"--weights", "--device"}, {"--mode"})
+    for fine in ([], ["--radius", "3", "--json"], ["--queries", "bag", *arguments]):
+        refuse_without_queries(options.parse_args(fine), *needing)
+    with pytest.raises(SelaVPRError) as error:
+        refuse_without_queries(options.parse_args(arguments), *needing)
+    assert str(error.value).startswith(said)
+    assert str(error.value).endswith(": give that, too")
 
 
 JSON_LIKE: st.SearchStrategy[Any] = st.recursive(
