@@ -2,6 +2,7 @@
 
 from selavpr_core.calibration.answers import Answers
 from selavpr_core.calibration.asking import RADIUS, Asked, ask_drive, ask_own_places
+from selavpr_core.calibration.needed import answers_needed
 from selavpr_core.calibration.recordings import stamps_to_compare
 from selavpr_core.calibration.thresholds import (
     Choice,
@@ -17,6 +18,7 @@ __all__ = [
     "Asked",
     "Choice",
     "Curve",
+    "answers_needed",
     "ask_drive",
     "ask_own_places",
     "choose_thresholds",

@@ -145,7 +145,9 @@ def _calibrate(place_map: PlaceMap, writer: MapWriter, options: argparse.Namespa
             curve = f"the curve is in {picture}"
         except SelaVPRError as error:  # what was found out is told all the same
             curve = str(error)
-        raise SelaVPRError(f"{_not_reached(path, asked, choice, calibration)}, {curve}")
+        raise SelaVPRError(
+            f"{_not_reached(place_map, asked, choice, calibration, options)}, {curve}"
+        )
     _write(picture, svg)
     writer.set_calibration(calibration)
     for old in (path / PICTURE, path / REFUSED):  # of thresholds that are not those of the map
@@ -311,9 +313,15 @@ def _nothing_asked(place_map: PlaceMap, asked: Asked, options: argparse.Namespac
     )
 
 
-def _not_reached(path: Path, asked: Asked, choice: Choice, calibration: Calibration) -> str:
+def _not_reached(
+    place_map: PlaceMap,
+    asked: Asked,
+    choice: Choice,
+    calibration: Calibration,
+    options: argparse.Namespace,
+) -> str:
     """Say why the thresholds are not stored, how much is missing, and what to do."""
-    from selavpr_core.calibration import choose_thresholds, times_the_queries
+    from selavpr_core.calibration import answers_needed, choose_thresholds, times_the_queries
     from selavpr_core.place_map.calibration import least_bound
     from selavpr_ros.mapping.summary import counted
 
@@ -321,7 +329,10 @@ def _not_reached(path: Path, asked: Asked, choice: Choice, calibration: Calibrat
     drive = "a longer drive" if asked.kind == "drive" else "a second drive"
     times = times_the_queries(answers, wanted)
     if times is not None:
-        why = f"{len(answers)} queries are too few to show it"
+        why = (
+            f"{_asked_for(asked, options)}, and again as if it did not show them:"
+            f" {len(answers)} queries are too few to show it"
+        )
         advice = (
             f"give {drive} with --queries: about {math.ceil(times * len(answers))} queries,"
             " half of them from inside, would do if they are answered as well"
@@ -331,7 +342,11 @@ def _not_reached(path: Path, asked: Asked, choice: Choice, calibration: Calibrat
         advice = "add drives to the map"
     else:
         right = int(answers.right.sum())
-        why = f"{counted(right, 'right answer')} to {len(answers)} queries are too few"
+        why = (
+            f"{_asked_for(asked, options)}; {counted(right, 'answer')}"
+            f" {'is' if right == 1 else 'are'} right, and at least"
+            f" {answers_needed(wanted)} right ones are needed"
+        )
         advice = f"give {drive} with --queries, or add drives to the map"
     if choice.bound > 0:
         shown = (
@@ -348,9 +363,30 @@ def _not_reached(path: Path, asked: Asked, choice: Choice, calibration: Calibrat
         recall = _percent(choose_thresholds(answers, lower).recall)
         advice += f", or write --precision {lower:g}, which is reached with recall {recall}"
     return (
-        f"{path}: a precision of {100 * wanted:g} % is not reached: {why}: {shown};"
+        f"{place_map.path}: a precision of {100 * wanted:g} % is not reached: {why}: {shown};"
         f" {advice}{closest}; nothing was stored"
     )
+
+
+def _asked_for(asked: Asked, options: argparse.Namespace) -> str:
+    """Say how many places or frames the map was asked for, and why it was not for the others."""
+    from selavpr_ros.mapping.summary import counted
+
+    number = len(asked.answers) - int(asked.answers.inside.sum())  # those inside are asked twice
+    total = number + asked.left_out
+    if options.queries is None:
+        of = f"its {counted(total, 'place')}"
+    else:
+        of = f"{counted(total, 'frame')} of {options.queries}"
+    unseen, radius = asked.left_out - asked.crowded, options.radius
+    reasons = []
+    if unseen:
+        reasons.append(f"{unseen} with no place within {radius:g} m that looks the same way")
+    if asked.crowded:
+        reasons.append(f"{asked.crowded} with half of the map within {4 * radius:g} m")
+    if not reasons:
+        return f"the map was asked for {of}"
+    return f"of {of} the map was asked for {number}, and not for {', '.join(reasons)}"
 
 
 def _lines(

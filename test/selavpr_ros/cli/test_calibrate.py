@@ -232,10 +232,35 @@ def test_where_nothing_is_shown_nothing_comes_closest(
     out, error = capsys.readouterr()
     (said,) = (line for line in error.splitlines() if "frames kept" not in line)
     assert out == ""
-    assert re.search(r"\d right answers? to 4 queries are too few: with 95 % confidence no", said)
+    assert re.search(
+        rf"reached: the map was asked for 2 frames of {re.escape(str(two))}; \d answers? (is|are)"
+        r" right, and at least 156 right ones are needed: with 95 % confidence no precision",
+        said,
+    )
     assert "give a longer drive with --queries" in said
     assert "--closest" not in said
     assert PlaceMap.load(grey_map).calibration is None
+
+
+def test_frames_that_were_not_asked_for_are_counted_with_the_reason(
+    grey_map: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As of a drive that leaves the road of the map after three frames, up to 75 m."""
+    stamps = [NEXT_DAY + t * SECOND for t in range(14)]
+    beside = [0.0] * 4 + [30.0 + 5 * t for t in range(10)]
+    leaving = write_drive(
+        tmp_path / "leaving",
+        images=[(stamp, picture(i, 96, 128)) for i, stamp in enumerate(stamps)],
+        fixes=[
+            (s, 55.7 + 4.2 * t / 111_353, 13.2 + beside[t] / 62_900, 40.0, 1.0)
+            for t, s in enumerate(stamps)
+        ],
+    )
+    assert run(grey_map, "--queries", leaving) == 2
+    (said,) = (x for x in capsys.readouterr().err.splitlines() if "frames kept" not in x)
+    asked = f"of 14 frames of {leaving} the map was asked for 3, and not for 11 with no place"
+    assert f"reached: {asked} within 25 m that looks the same way; " in said
+    assert "at least 156 right ones are needed" in said
 
 
 def test_few_queries_are_said_to_be_few(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -243,7 +268,10 @@ def test_few_queries_are_said_to_be_few(tmp_path: Path, capsys: pytest.CaptureFi
     assert run(tmp_path / "short") == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert "96 queries are too few to show it" in error
+    assert (
+        "reached: the map was asked for its 48 places, and again as if it did not show them:"
+        " 96 queries are too few to show it: "
+    ) in error
     assert re.search(r"--queries: about \d{3} queries, half of them from inside, would do", error)
 
 
