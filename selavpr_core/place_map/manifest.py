@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import re
 import reprlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -40,6 +42,8 @@ _JSON_NAMES: dict[type, str] = {
 _NO_TEXT = re.compile("[\ud800-\udfff]")  # halves of a character, which JSON can hold
 
 _T = TypeVar("_T")
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -161,6 +165,8 @@ class Manifest:
 def read_manifest(folder: Path) -> Manifest:
     """Read and check the manifest of the map in a folder.
 
+    A camera that no lens has is left out, with a warning: only closures need it, not the places.
+
     Raises:
         MapError: no such map, not a map, another version, or a damaged manifest.
     """
@@ -191,7 +197,7 @@ def read_manifest(folder: Path) -> Manifest:
             "update selavpr_ros"
         )
     try:
-        return _parse(entries)
+        return _parse(entries, path)
     except (ValueError, MapError, GeodesyError) as error:
         raise MapError(f"{path} is damaged: {error}") from None
 
@@ -235,7 +241,13 @@ def _segment_entries(segment: SegmentInfo, cameras: bool) -> dict[str, Any]:
     return entries
 
 
-def _parse(entries: dict[str, Any]) -> Manifest:
+@lru_cache(maxsize=1000)
+def _warn_once(message: str) -> None:
+    """Log a warning the first time: every command reads a manifest more than once."""
+    _logger.warning(message)
+
+
+def _parse(entries: dict[str, Any], path: Path) -> Manifest:
     whole, expected = "the manifest", {"format", "version", "datum", "model", "segments"}
     calibration = None
     if entries["version"] > 1:
@@ -245,7 +257,7 @@ def _parse(entries: dict[str, Any]) -> Manifest:
     datum = _optional(entries, "datum", dict, whole)
     cameras = entries["version"] > 2
     segments = [
-        _parse_segment(entry, number, cameras)
+        _parse_segment(entry, number, cameras, path)
         for number, entry in enumerate(_field(entries, "segments", list, whole), start=1)
     ]
     for name, count in Counter(segment.name for segment in segments).items():
@@ -307,8 +319,11 @@ def _parse_calibration(entries: dict[str, Any]) -> Calibration:
     )
 
 
-def _parse_segment(entries: object, number: int, cameras: bool) -> SegmentInfo:
-    """Return a segment; `number` (from 1) is what it is called where it has no name."""
+def _parse_segment(entries: object, number: int, cameras: bool, path: Path) -> SegmentInfo:
+    """Return a segment of the manifest at `path`.
+
+    number: from 1, what it is called where it has no name.
+    """
     if not isinstance(entries, dict):
         raise ValueError(f"segment {number} is not an object")
     name = _field(entries, "name", str, f"segment {number}")
@@ -328,7 +343,7 @@ def _parse_segment(entries: object, number: int, cameras: bool) -> SegmentInfo:
         thumbnails=(
             None if thumbnails is None else _parse_stored(thumbnails, f"'thumbnails' of {where}")
         ),
-        camera=None if camera is None else _parse_camera(camera, f"the camera of {where}"),
+        camera=None if camera is None else _parse_camera(camera, f"the camera of {where}", path),
     )
     stamps_fit = -(2**63) <= segment.first_stamp <= segment.last_stamp < 2**63
     if segment.count < 1 or not stamps_fit:
@@ -353,11 +368,15 @@ def _parse_stored(entries: dict[str, Any], where: str) -> StoredFile:
     return stored
 
 
-def _parse_camera(entries: dict[str, Any], where: str) -> CameraModel:
+def _parse_camera(entries: dict[str, Any], where: str, path: Path) -> CameraModel | None:
+    """Return a camera; None, with a warning, for one that CameraModel refuses.
+
+    Not every program judges cameras as strictly as this one: a map that has such a one is whole.
+    """
     _check_keys(entries, set(CameraModel.__dataclass_fields__), where)
     distortion = _field(entries, "distortion", list, where)
     numbers = {name: _number(entries, name, where) for name in ("fx", "fy", "cx", "cy")}
-    values = (_number({"distortion": value}, "distortion", where) for value in distortion)
+    values = [_number({"distortion": value}, "distortion", where) for value in distortion]
     width, height = (_field(entries, name, int, where) for name in ("width", "height"))
     model = _field(entries, "model", str, where)
     try:
@@ -369,7 +388,10 @@ def _parse_camera(entries: dict[str, Any], where: str) -> CameraModel:
             model=model,  # type: ignore[arg-type]  # refused unless it is one of them
         )
     except ValueError as error:
-        raise ValueError(f"{where} cannot be: {error}") from None
+        _warn_once(
+            f"{path}: {where} is left out, and closures with its places have no rotation: {error}"
+        )
+        return None
 
 
 def _check_keys(entries: Mapping[str, Any], expected: set[str], where: str) -> None:
