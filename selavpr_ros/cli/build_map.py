@@ -17,6 +17,7 @@ from selavpr_ros.cli.options import (
     positive,
     print_json,
 )
+from selavpr_ros.cli.stopping import told_when_stopped
 from selavpr_ros.errors import BagError
 from selavpr_ros.mapping.settings import MappingSettings
 
@@ -178,17 +179,17 @@ def run(options: argparse.Namespace) -> int:
     )
     existing = existing_map(output, settings)
     weights = options.weights or (DEFAULT_WEIGHTS if existing is None else existing.model.source)
-    try:
-        describer = load_describer(weights, options.device, options.precision, options.batch_size)
-        summary = build_map(options.bags, output, describer, settings, progress=True)
-    except KeyboardInterrupt:
+
+    def finished() -> str:
         kept = existing_map(output, settings)
         added = (kept.count if kept else 0) - (existing.count if existing else 0)
-        raise KeyboardInterrupt(
-            f"interrupted; {added} places of the bags that were finished are in {output}"
-            if added
-            else "interrupted; no bag was finished"
-        ) from None
+        if not added:
+            return "no bag was finished"
+        return f"{added} places of the bags that were finished are in {output}"
+
+    with told_when_stopped(finished):
+        describer = load_describer(weights, options.device, options.precision, options.batch_size)
+        summary = build_map(options.bags, output, describer, settings, progress=True)
     if options.json:
         print_json(summary.to_json())
     else:

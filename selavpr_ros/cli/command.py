@@ -15,6 +15,7 @@ from selavpr_core.errors import SelaVPRError
 from selavpr_ros.cli import build_map, calibrate, convert_weights, map_tools, query
 from selavpr_ros.cli.main import INTERRUPTED
 from selavpr_ros.cli.options import Parser
+from selavpr_ros.cli.stopping import TERMINATED, Terminated, terminable
 
 FAILED = 2
 
@@ -25,8 +26,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit code.
 
     0 when it did its work; 2, with one line on stderr, for a mistake in the command line, the
-    input or the machine; 130 when it was interrupted. A reader that closes the pipe early ends the
-    output without a word.
+    input or the machine; 130 when Ctrl-C stopped it, 143 when SIGTERM did, with a line as well. A
+    reader that closes the pipe early ends the output without a word.
     """
     _prepare_streams()
     # What cannot be decoded is reported in our own words. It is read when OpenCV is imported.
@@ -35,16 +36,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         try:
             options = _parser().parse_args(_with_negative_values(given))
-            with _logging_to_stderr():
+            with _logging_to_stderr(), terminable():
                 code: int = options.run(options)
             sys.stdout.flush()
             return code
         except SelaVPRError as error:
             print(f"selavpr: {' '.join(str(error).split())}", file=sys.stderr)
             return FAILED
-        except KeyboardInterrupt as interrupt:
-            print(f"selavpr: {str(interrupt) or 'interrupted'}", file=sys.stderr)
-            return INTERRUPTED
+        except (KeyboardInterrupt, Terminated) as stopped:
+            print(f"selavpr: {str(stopped) or 'interrupted'}", file=sys.stderr)
+            return TERMINATED if isinstance(stopped, Terminated) else INTERRUPTED
     except BrokenPipeError:
         _drop_output()
         return 0

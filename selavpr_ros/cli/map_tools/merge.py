@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selavpr_ros.cli.map_tools.info import report
+from selavpr_ros.cli.map_tools.loading import told_if_complete
 from selavpr_ros.cli.options import Parser, add_json_option
 
 if TYPE_CHECKING:
@@ -59,13 +60,14 @@ def run(options: argparse.Namespace) -> int:
         with progress_bar("aligning", None, "places") as bar:
             aligned = align_maps(paths, bar.update)
     transforms = [one.transform for one in aligned] or None
-    with progress_bar("merging", total, "places") as bar:
-        merge_maps(paths, output, transforms, bar.update)
-    report(output, options.json, {"aligned": [_json(one) for one in aligned if one.alignment]})
-    if not options.json:
-        for one in aligned:
-            if one.alignment is not None:
-                print(_line(one))
+    with told_if_complete(output):
+        with progress_bar("merging", total, "places") as bar:
+            merge_maps(paths, output, transforms, bar.update)
+        report(output, options.json, {"aligned": [_json(one) for one in aligned if one.alignment]})
+        if not options.json:
+            for one in aligned:
+                if one.alignment is not None:
+                    print(_line(one))
     return 0
 
 

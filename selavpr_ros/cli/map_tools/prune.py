@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selavpr_core.errors import MapError
-from selavpr_ros.cli.map_tools.loading import loaded
+from selavpr_ros.cli.map_tools.loading import loaded, told_if_complete
 from selavpr_ros.cli.options import Parser, add_json_option, between, print_json, surroundings
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def run(options: argparse.Namespace) -> int:
     import numpy as np
 
     from selavpr_core.place_map import read_manifest
+    from selavpr_core.place_map.new_map import can_be_filled
     from selavpr_core.place_map.pruning import PruningSettings, prune_map
     from selavpr_ros.progress import progress_bar
 
@@ -74,18 +75,20 @@ def run(options: argparse.Namespace) -> int:
     total = read_manifest(source).count
     if not total:
         raise MapError(f"{source} has no places to prune")
-    with progress_bar("comparing", total, "places") as bar:
-        pruned = prune_map(source, output, settings, bar.update)
-    before, after = loaded(source), loaded(output)
-    dropped = np.setdiff1d(np.arange(len(before)), pruned.kept)
-    with progress_bar("asking", len(dropped), "places") as bar:
-        found = _found(before, after, dropped, settings.distance, bar)
-    report = _report(before, after, pruned, found, settings.distance)
-    report |= {"map": str(source), "output": str(output)}
-    if options.json:
-        print_json(report)
-    else:
-        print("\n".join(_lines(report)))
+    can_be_filled(output)  # or told at once; what is there when this is stopped is ours then
+    with told_if_complete(output):
+        with progress_bar("comparing", total, "places") as bar:
+            pruned = prune_map(source, output, settings, bar.update)
+        before, after = loaded(source), loaded(output)
+        dropped = np.setdiff1d(np.arange(len(before)), pruned.kept)
+        with progress_bar("asking", len(dropped), "places") as bar:
+            found = _found(before, after, dropped, settings.distance, bar)
+        report = _report(before, after, pruned, found, settings.distance)
+        report |= {"map": str(source), "output": str(output)}
+        if options.json:
+            print_json(report)
+        else:
+            print("\n".join(_lines(report)))
     return 0
 
 
