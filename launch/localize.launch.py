@@ -28,12 +28,13 @@ PARAMETERS = {
 
 
 def localization(context: LaunchContext) -> list:
-    """Return the node and, with autostart, what configures and activates it."""
-    return lifecycle_node(context, "localization_node", PARAMETERS, ["odom"])
+    """Return the node, what configures and activates it, and RViz, where these are asked for."""
+    node = lifecycle_node(context, "localization_node", PARAMETERS, ["odom"])
+    return [*node, rviz(context, str(SHARE / "config" / "localize.rviz"))]
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return the arguments, the node, and RViz where it is asked for."""
+    """Return the arguments, and what is launched with them."""
     arguments = [
         *camera_arguments(str(SHARE / "config" / "localize.yaml")),
         DeclareLaunchArgument(
@@ -59,5 +60,4 @@ def generate_launch_description() -> LaunchDescription:
             description="Publish the transform map -> odom. Empty: the parameter file's.",
         ),
     ]
-    view = str(SHARE / "config" / "localize.rviz")
-    return LaunchDescription([*arguments, OpaqueFunction(function=localization), rviz(view)])
+    return LaunchDescription([*arguments, OpaqueFunction(function=localization)])

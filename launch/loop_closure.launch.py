@@ -28,12 +28,13 @@ PARAMETERS = {
 
 
 def loop_closure(context: LaunchContext) -> list:
-    """Return the node and, with autostart, what configures and activates it."""
-    return lifecycle_node(context, "loop_closure_node", PARAMETERS, ["odom", "camera_info"])
+    """Return the node, what configures and activates it, and RViz, where these are asked for."""
+    node = lifecycle_node(context, "loop_closure_node", PARAMETERS, ["odom", "camera_info"])
+    return [*node, rviz(context, str(SHARE / "config" / "loop_closure.rviz"))]
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return the arguments, the node, and RViz where it is asked for."""
+    """Return the arguments, and what is launched with them."""
     arguments = [
         *camera_arguments(str(SHARE / "config" / "loop_closure.yaml")),
         DeclareLaunchArgument("odom", default_value="odom", description="Topic of the odometry."),
@@ -61,5 +62,4 @@ def generate_launch_description() -> LaunchDescription:
             "default <map>-session.",
         ),
     ]
-    view = str(SHARE / "config" / "loop_closure.rviz")
-    return LaunchDescription([*arguments, OpaqueFunction(function=loop_closure), rviz(view)])
+    return LaunchDescription([*arguments, OpaqueFunction(function=loop_closure)])

@@ -6,12 +6,19 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from selavpr_core.weights import shipped
-from test.selavpr_ros.nodes.live import PATIENCE, own_domain, ros_environment
+from test.selavpr_ros.nodes.live import (
+    PATIENCE,
+    Probe,
+    RemoteNode,
+    own_domain,
+    ros_environment,
+)
 
 PARTS = (
     *("package.xml", "setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"),
@@ -113,3 +120,50 @@ def test_the_installed_node_runs_once_the_workspace_is_sourced(installed: Path) 
             process.kill()
     assert process.returncode == 0, "".join(lines)
     assert "unconfigured: configure and activate it" in "".join(lines)
+
+
+@pytest.mark.ros
+def test_launch_arguments_go_before_the_parameter_file(installed: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ros2launch", reason="needs ros2launch: it comes with ROS 2 alone")
+    file = tmp_path / "robot.yaml"
+    file.write_text(
+        "/**:\n  ros__parameters:\n"
+        "    use_sim_time: true\n    filter: sequence\n    mode: code\n    publish_tf: true\n"
+    )
+    command = (
+        "ros2 launch selavpr_ros localize.launch.py namespace:=robot map:=2024 filter:=none "
+        f'publish_tf:=False "params_file:={file}"'
+    )
+    with own_domain() as domain:
+        environment = with_this_python(ros_environment(domain)) | {"ROS_LOG_DIR": str(tmp_path)}
+        process = subprocess.Popen(
+            ["bash", "-c", f'source "{installed}/setup.bash" && exec {command}'],
+            env=environment,
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        probe = Probe(domain)
+        lines = []
+        try:
+            node = RemoteNode(probe, "/robot/localization_node")
+            names = ("use_sim_time", "map", "filter", "mode", "publish_tf")
+            values = node.parameters(*names)
+            assert process.stdout is not None
+            for line in process.stdout:
+                lines.append(line)
+                if "Failed to make transition" in line:
+                    break
+            process.send_signal(signal.SIGINT)
+            lines.append(process.communicate(timeout=PATIENCE)[0])
+        finally:
+            with suppress(ProcessLookupError):  # it ended, and the node with it
+                os.killpg(process.pid, signal.SIGKILL)
+            probe.close()
+    output = "".join(lines)
+    assert values == dict(zip(names, (True, "2024", "none", "code", False), strict=True)), output
+    assert output.count("there is no place map at 2024") == 1
+    assert "Traceback" not in output
+    assert process.returncode == 0, output

@@ -90,7 +90,7 @@ def test_only_declared_arguments_are_used(tree: ast.Module, launch: Launch) -> N
     }
     (call,) = calls(tree, "lifecycle_node")
     topics = set(ast.literal_eval(call.args[3]))
-    assert used | topics | set(passed_on(tree)) == launch.arguments
+    assert used | topics | set(passed_on(tree)) | {"use_sim_time"} == launch.arguments
 
 
 def test_arguments_that_are_parameters_have_their_type_and_choices(
@@ -107,6 +107,12 @@ def test_arguments_that_are_parameters_have_their_type_and_choices(
             assert choices is not None
             assert ast.literal_eval(choices) == ["", *parameter.choices]
     assert set(passed_on(tree)) == launch.arguments & set(launch.table)
+
+
+def test_use_sim_time_is_up_to_the_parameter_file_unless_it_is_given(tree: ast.Module) -> None:
+    declared = {text(call.args[0]): call for call in calls(tree, "DeclareLaunchArgument")}
+    # It once was false by default, which a parameter file that says true did not change.
+    assert text(keyword(declared["use_sim_time"], "default_value")) == ""
 
 
 def test_executables_exist(launch: Launch, project: Path) -> None:
@@ -142,4 +148,8 @@ def test_it_can_be_described_where_launch_is_installed(launch: Launch, project: 
     description = get_launch_description_from_python_launch_file(
         str(project / "launch" / f"{launch.name}.launch.py")
     )
-    assert {argument.name for argument in description.get_launch_arguments()} == launch.arguments
+    arguments = {argument.name: argument for argument in description.get_launch_arguments()}
+    assert set(arguments) == launch.arguments
+    # Python's spelling is what many launch files pass on to those that they include.
+    for name in ("use_sim_time", "autostart", "rviz"):
+        assert {"true", "false", "True", "False"} <= set(arguments[name].choices or ())

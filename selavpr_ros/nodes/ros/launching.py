@@ -5,7 +5,7 @@ Needs launch and launch_ros, which come with ROS 2 alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from launch import LaunchContext
@@ -19,7 +19,10 @@ from launch_ros.events.lifecycle import ChangeState
 from launch_ros.parameter_descriptions import ParameterFile, ParameterValue
 from lifecycle_msgs.msg import Transition
 
-BOOLEANS = ["true", "false"]
+# As YAML and as Python spell them: launch files that include these pass on either.
+BOOLEANS = ["true", "false", "True", "False"]
+
+_SIM_TIME: dict[str, type] = {"use_sim_time": bool}
 
 
 def camera_arguments(params_file: str) -> list[DeclareLaunchArgument]:
@@ -64,9 +67,10 @@ def camera_arguments(params_file: str) -> list[DeclareLaunchArgument]:
         ),
         DeclareLaunchArgument(
             "use_sim_time",
-            default_value="false",
-            choices=BOOLEANS,
-            description="Take the time from /clock, as with a simulation or a replayed bag.",
+            default_value="",
+            choices=["", *BOOLEANS],
+            description="Take the time from /clock, as with a simulation or a replayed bag. Empty: "
+            "the parameter file's, by default false.",
         ),
         DeclareLaunchArgument(
             "log_level",
@@ -89,7 +93,7 @@ def camera_arguments(params_file: str) -> list[DeclareLaunchArgument]:
     ]
 
 
-def rviz(view: str) -> Node:
+def rviz(context: LaunchContext, view: str) -> Node:
     """RViz with a view of the node, where it is asked for; `view`: the file."""
     return Node(
         package="rviz2",
@@ -97,14 +101,14 @@ def rviz(view: str) -> Node:
         name="rviz2",
         namespace=LaunchConfiguration("namespace"),
         arguments=["-d", view],
-        parameters=[
-            {"use_sim_time": ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)}
-        ],
+        parameters=[_given_parameters(context, _SIM_TIME)],
         condition=IfCondition(LaunchConfiguration("rviz")),
     )
 
 
-def _given_parameters(context: LaunchContext, kinds: dict[str, type]) -> dict[str, ParameterValue]:
+def _given_parameters(
+    context: LaunchContext, kinds: Mapping[str, type]
+) -> dict[str, ParameterValue]:
     """The parameters whose argument is not empty; the file has the others."""
     return {
         # Typed, or a map called 2024 would arrive as a number.
@@ -133,8 +137,7 @@ def lifecycle_node(
         namespace=LaunchConfiguration("namespace"),
         parameters=[
             ParameterFile(LaunchConfiguration("params_file"), allow_substs=True),
-            _given_parameters(context, parameters),
-            {"use_sim_time": ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)},
+            _given_parameters(context, parameters | _SIM_TIME),
         ],
         remappings=[
             ("image", image),
