@@ -333,6 +333,11 @@ class LoopClosureNode(CameraNode[LoopSettings]):
             self._submit_autosave().exception(timeout)
         except StillSaving:
             return False
+        session = self._loaded()[1]
+        keeper = session.keeper
+        if keeper.where is not None:  # which may be beside the folder asked for
+            told = f"saved {keeper.saved} of {len(session)} keyframes, the last to {keeper.where}"
+            self.get_logger().info(told)
         return True
 
     # Diagnostics

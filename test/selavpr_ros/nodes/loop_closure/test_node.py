@@ -270,6 +270,7 @@ def test_what_is_saved_survives_whatever_ends_the_process(
         drive(node, range(2, 5))
         assert process.stop(signal.SIGINT) == 0, process.output
         assert "Traceback" not in process.output
+        assert f"saved 5 of 5 keyframes, the last to {own}" in process.output
     finally:
         process.close()
         probe.unpublish("/image")
