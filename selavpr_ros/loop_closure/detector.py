@@ -125,13 +125,14 @@ class LoopDetector:
         }
         self._checks = {name: check for name, (wanted, check) in checks.items() if wanted}
 
-    def wants(self, stamp: int, pose: PlanarPose | None) -> bool:
+    def wants(self, stamp: int, pose: PlanarPose | None, run: int | None = None) -> bool:
         """Tell whether a frame should be added: at `stamp` (ns) and `pose` in the odometry frame.
 
-        To be asked for every frame, in the order they come: a gap in them begins a new stretch. A
-        frame that is late by up to a second is not wanted.
+        To be asked for every frame, in the order they come: a gap in them begins a new stretch, and
+        so does another run, the number of times that odometry has jumped. A frame that is late by
+        up to a second is not wanted.
         """
-        seen = self._stretches.see(stamp)
+        seen = self._stretches.see(stamp, run)
         if seen == "late":
             self.rejected["late"] += 1
             return False

@@ -17,6 +17,7 @@ class StretchReason(Enum):
     FIRST = "first"
     GAP = "gap"
     JUMP_BACK = "jump_back"
+    ODOMETRY_JUMP = "odometry_jump"
 
 
 class Stretch(NamedTuple):
@@ -34,7 +35,7 @@ class Stretch(NamedTuple):
 
 
 class Stretches:
-    """Follows the stamps of all frames.
+    """Follows the stamps of all frames, and the runs of odometry.
 
     Attributes:
         current: the stretch of the newest frame; None before the first frame.
@@ -45,27 +46,32 @@ class Stretches:
         self.current: Stretch | None = None
         self._max_gap = max_gap
         self._newest = 0
+        self._run: int | None = None
 
-    def see(self, stamp: int) -> Literal["same", "new", "late"]:
+    def see(self, stamp: int, run: int | None = None) -> Literal["same", "new", "late"]:
         """Take the stamp (ns) of a frame; tell whether it begins a stretch or came too late.
 
         A frame that is late by no more than a second was overtaken on its way, and changes
-        nothing.
+        nothing. run: number of the run of odometry, which is another one where that has jumped;
+        None where nothing is known of it.
         """
         before = self.current
         if before is None:
             self.current = Stretch(0, StretchReason.FIRST, 0.0, 0)
-            self._newest = stamp
+            self._newest, self._run = stamp, run
             return "new"
         step = stamp - self._newest
         if -OUT_OF_ORDER <= step < 0:
             return "late"
-        self._newest = stamp
+        jumped = run is not None and self._run is not None and run != self._run
+        self._newest, self._run = stamp, self._run if run is None else run
         seconds = step * NANOSECONDS
         if step < 0:
             reason, clock = StretchReason.JUMP_BACK, before.clock + 1
         elif seconds > self._max_gap:
             reason, clock = StretchReason.GAP, before.clock
+        elif jumped:
+            reason, clock = StretchReason.ODOMETRY_JUMP, before.clock
         else:
             return "same"
         self.current = Stretch(before.number + 1, reason, seconds, clock)

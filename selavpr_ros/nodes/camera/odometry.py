@@ -6,17 +6,28 @@ import math
 import threading
 from collections import deque
 
+from selavpr_core.place_filter import FilterSettings
 from selavpr_ros.planar_pose import PlanarPose
 
 KEPT = 10_000_000_000  # ns of odometry that are remembered: longer than any inference takes
 WIDEST_GAP = 1_000_000_000  # ns between two odometry messages that may be interpolated across
 CARRIED_ON = 500_000_000  # ns after the newest pose for which it is guessed how the motion went on
+FASTEST = FilterSettings().fastest  # m/s: who says more has jumped
+INEXACT = 0.1  # s by which two stamps may be wrong
 
 
 class OdometryBuffer:
-    """The last seconds of odometry, to be asked for the pose at a stamp (ns), by any thread."""
+    """The last seconds of odometry, to be asked for the pose at a stamp (ns), by any thread.
+
+    Attributes:
+        jumps: how often odometry jumped: from one message to the next farther than at 60 m/s. What
+            was before is forgotten then, for it is in another place, or another frame.
+    """
 
     def __init__(self) -> None:
+        self.jumps = 0
+        self._jumped = ""
+        self._jumped_at = 0
         self._lock = threading.RLock()
         self._entries: deque[tuple[int, PlanarPose]] = deque()
 
@@ -24,18 +35,42 @@ class OdometryBuffer:
         return len(self._entries)
 
     def clear(self) -> None:
-        """Forget everything, as after a jump of time."""
+        """Forget everything but the number of jumps, as after a jump of time."""
         with self._lock:
             self._entries.clear()
+            self._jumped = ""
 
-    def add(self, stamp: int, pose: PlanarPose) -> None:
-        """Remember a pose; a stamp before the last one means that time jumped back: start anew."""
+    def add(self, stamp: int, pose: PlanarPose) -> bool:
+        """Remember a pose and tell whether odometry jumped to it.
+
+        A stamp before the last one means that time jumped back: start anew.
+        """
         with self._lock:
+            jumped = False
             if self._entries and stamp < self._entries[-1][0]:
-                self._entries.clear()
+                self.clear()
+            elif self._entries:
+                before, last = self._entries[-1]
+                seconds, metres = (stamp - before) / 1e9, math.dist(last[:2], pose[:2])
+                jumped = metres > FASTEST * (seconds + INEXACT)
+                if jumped:
+                    self._entries.clear()
+                    self.jumps += 1
+                    self._jumped = f"odometry jumped by {metres:.1f} m within {seconds:.2f} s"
+                    self._jumped_at = stamp
             self._entries.append((stamp, pose))
             while self._entries[0][0] < stamp - KEPT:
                 self._entries.popleft()
+            return jumped
+
+    @property
+    def jump(self) -> str | None:
+        """The last jump, in one line; None where there was none in the last ten seconds."""
+        with self._lock:
+            newest = self.newest
+            if not self._jumped or newest is None or newest - self._jumped_at > KEPT:
+                return None
+            return self._jumped
 
     @property
     def newest(self) -> int | None:

@@ -38,6 +38,7 @@ class Follower:
         self._number = 0
         self._stamp: int | None = None
         self._odometry: PlanarPose | None = None
+        self._run = 0
 
     def follow(
         self,
@@ -46,6 +47,7 @@ class Follower:
         stamp: int,
         matches: list[Match],
         odometry: PlanarPose | None,
+        run: int = 0,
     ) -> Belief:
         """Take in a frame and return where the robot is.
 
@@ -56,15 +58,16 @@ class Follower:
             stamp: ns, when the image was taken.
             matches: the map's answer to it.
             odometry: the robot's pose in the odometry frame then; None where nothing tells.
+            run: how often odometry had jumped: between two runs it says nothing of the motion.
         """
         jumped = self._stamp is not None and stamp < self._stamp
         if jumped or self._number <= forgotten < number:
             self.begin()
         seconds = 0.0 if self._stamp is None else (stamp - self._stamp) / 1e9
         motion = None
-        if self._odometry is not None and odometry is not None:
+        if self._odometry is not None and odometry is not None and run == self._run:
             motion = Motion.between(_planar(self._odometry), _planar(odometry))
-        self._number, self._stamp, self._odometry = number, stamp, odometry
+        self._number, self._stamp, self._odometry, self._run = number, stamp, odometry, run
         return self._filter.update(
             np.array([match.place for match in matches]),
             np.array([match.similarity for match in matches]),

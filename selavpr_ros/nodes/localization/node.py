@@ -107,7 +107,7 @@ class LocalizationNode(CameraNode[Settings]):
     def _begin(self) -> None:
         """Publish the map's places and subscribe to odometry."""
         outputs, recognizer = self._loaded()
-        self._correction.reset()
+        self._correction = OdomCorrection()
         self._forgotten = 0
         if self._follower is not None:
             self._follower.begin()
@@ -229,9 +229,10 @@ class LocalizationNode(CameraNode[Settings]):
             return verdict_by_image(recognition, recognizer.thresholds(self._settings), place_map)
         # Of a camera that leaves its stamps empty, the time of arrival at least is known.
         stamp = messages.stamp_nanoseconds(frame.item.header.stamp) or self._now()
+        run = self._correction.odometry.jumps
         odometry = self._correction.odometry.guess_at(stamp)
         belief = self._follower.follow(
-            frame.number, self._forgotten, stamp, recognition.matches, odometry
+            frame.number, self._forgotten, stamp, recognition.matches, odometry, run
         )
         return verdict_by_filter(belief, recognition, place_map)
 
@@ -261,7 +262,8 @@ class LocalizationNode(CameraNode[Settings]):
             )
 
     def _take_odometry(self, stamp: int, pose: PlanarPose) -> None:
-        self._correction.add_odometry(stamp, pose)
+        if self._correction.add_odometry(stamp, pose):
+            self.get_logger().warning(str(self._correction.odometry.jump))
         self._broadcast()
 
     def _broadcast(self) -> None:
@@ -354,7 +356,10 @@ class LocalizationNode(CameraNode[Settings]):
             asked=bool(self._callers),
         )
         received, dropped = self._mailbox.received, self._mailbox.dropped
-        return self._monitor.status(situation, received, dropped, self._now(), time.monotonic())
+        status = self._monitor.status(situation, received, dropped, self._now(), time.monotonic())
+        if self._state == "active" and self._needs_odometry:
+            status.values["odometry jumps"] = str(self._correction.odometry.jumps)
+        return status
 
     def _amiss(self) -> Iterator[str]:
         """What is amiss beside the images."""
@@ -365,6 +370,8 @@ class LocalizationNode(CameraNode[Settings]):
                 yield f"no transform: {problem}"
         elif settings.filter == "sequence" and self._odometry.problem is not None:
             yield f"the filter goes without odometry: {self._odometry.problem}"
+        if self._needs_odometry and self._correction.odometry.jump is not None:
+            yield self._correction.odometry.jump
         if settings.filter == "none" and self._recognizer is not None:
             problem = self._recognizer.thresholds(settings).problem
             if problem is not None:

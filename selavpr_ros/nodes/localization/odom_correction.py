@@ -56,15 +56,21 @@ class OdomCorrection:
         self.current = None
         self.problem = "no pose yet" if len(self.odometry) else "no odometry yet"
 
-    def add_odometry(self, stamp: int, pose: PlanarPose) -> None:
-        """Take in the robot's pose in the odometry frame at a stamp (ns)."""
+    def add_odometry(self, stamp: int, pose: PlanarPose) -> bool:
+        """Take in the robot's pose in the odometry frame at a stamp (ns); tell if it jumped there.
+
+        The correction of before does not hold after a jump.
+        """
         newest = self.odometry.newest
         if newest is not None and stamp < newest:
             self.forget()  # the recording or the simulation began again: the robot is elsewhere
-        self.odometry.add(stamp, pose)
+        jumped = self.odometry.add(stamp, pose)
+        if jumped:
+            self.forget()
         if self._waiting is None and self.current is None and self.problem == "no odometry yet":
             self.problem = "no pose yet"
         self._correct()
+        return jumped
 
     def add_pose(self, stamp: int, pose: PlanarPose) -> None:
         """Take in the robot's pose in the map at an image's stamp (ns); yaw nan where unknown."""

@@ -131,6 +131,7 @@ def describe_stretch(stretch: Stretch, keyframe: int) -> str:
         "first": "the first",
         "gap": f"after a gap of {seconds:.1f} s",
         "jump_back": f"after time jumped back by {seconds:.1f} s",
+        "odometry_jump": "after odometry jumped",
     }[stretch.reason.value]
     return f"{stretch.number}, {reason}, from keyframe {keyframe} on"
 

@@ -107,7 +107,8 @@ class LoopClosureNode(CameraNode[LoopSettings]):
     def _begin(self) -> None:
         """Subscribe to odometry and camera_info, and begin to save now and then."""
         settings = self._settings
-        self._frames = WaitingFrames(settings.odometry_timeout, time.monotonic())
+        run = self._frames.run  # the session goes on after a deactivation
+        self._frames = WaitingFrames(settings.odometry_timeout, time.monotonic(), run)
         self._odometry = OdometryInput(self._check_frame, self._take_odometry)
         self._listen(Odometry, "odom", self._odometry.hear, ODOMETRY_QOS)
         if settings.geometry:
@@ -182,7 +183,8 @@ class LoopClosureNode(CameraNode[LoopSettings]):
         self._odometry_frame = parent
 
     def _take_odometry(self, stamp: int, pose: PlanarPose) -> None:
-        self._frames.add_odometry(stamp, pose, time.monotonic())
+        if self._frames.add_odometry(stamp, pose, time.monotonic()):
+            self.get_logger().warning(str(self._frames.odometry.jump))
         self._hand_on()
 
     def _on_camera_info(self, message: CameraInfo) -> None:
@@ -209,7 +211,7 @@ class LoopClosureNode(CameraNode[LoopSettings]):
             return
         if session.jumps_back(posed.stamp):
             self._begin_run(session)
-        if not session.wants(posed.stamp, posed.pose):
+        if not session.wants(posed.stamp, posed.pose, posed.run):
             self._monitor.passed(session.detector.rejected)
             return
         try:
@@ -355,6 +357,7 @@ class LoopClosureNode(CameraNode[LoopSettings]):
             return status
         keeper = session.keeper
         status.values["images without odometry"] = str(self._frames.without)
+        status.values["odometry jumps"] = str(self._frames.odometry.jumps)
         status.values["keyframes saved"] = f"{keeper.saved} of {len(session)}"
         if keeper.where is not None:
             status.values["saved to"] = str(keeper.where)
@@ -380,6 +383,8 @@ class LoopClosureNode(CameraNode[LoopSettings]):
             topic = self.resolve_topic_name("odom")
             waited = describe_seconds(self._frames.silence(seconds))
             return f"no odometry on {topic} for {waited}: keyframes by time"
+        if self._frames.odometry.jump is not None:
+            return self._frames.odometry.jump
         session = self._session
         return None if session is None else session.thresholds.problem
 

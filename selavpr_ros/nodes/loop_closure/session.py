@@ -99,11 +99,14 @@ class LoopSession:
         """Tell whether time jumped back before a frame with this stamp (ns)."""
         return self._newest is not None and stamp < self._newest - OUT_OF_ORDER
 
-    def wants(self, stamp: int, pose: PlanarPose | None) -> bool:
-        """Tell whether a frame should become a keyframe; to be asked for every frame."""
+    def wants(self, stamp: int, pose: PlanarPose | None, run: int | None = None) -> bool:
+        """Tell whether a frame should become a keyframe; to be asked for every frame.
+
+        run: of odometry, as for LoopDetector.wants.
+        """
         if self._newest is None or stamp > self._newest or self.jumps_back(stamp):
             self._newest = stamp
-        return self.detector.wants(stamp, pose)
+        return self.detector.wants(stamp, pose, run)
 
     def add(
         self,

@@ -15,11 +15,15 @@ MOST_WAITING = 5  # frames
 
 
 class PosedFrame(NamedTuple, Generic[T]):
-    """A frame with its stamp (ns) and the robot's pose in the odometry frame, None without."""
+    """A frame with its stamp (ns) and the robot's pose in the odometry frame, None without.
+
+    run: number of the run of odometry; where it jumps, another one begins.
+    """
 
     stamp: int
     pose: PlanarPose | None
     item: T
+    run: int = 0
 
 
 class _Waiting(NamedTuple, Generic[T]):
@@ -40,9 +44,11 @@ class WaitingFrames(Generic[T]):
         without: frames that were let go.
     """
 
-    def __init__(self, timeout: float, now: float) -> None:
+    def __init__(self, timeout: float, now: float, run: int = 0) -> None:
+        """run: number of the run that odometry goes on with."""
         self.odometry = OdometryBuffer()
         self.without = 0
+        self._first_run = run
         self._timeout = timeout
         self._heard = now
         self._waiting: deque[_Waiting[T]] = deque()
@@ -55,10 +61,15 @@ class WaitingFrames(Generic[T]):
         """Whether that is so long that frames are taken without it."""
         return self.silence(now) >= self._timeout
 
-    def add_odometry(self, stamp: int, pose: PlanarPose, now: float) -> None:
-        """Take in where odometry has the robot at a stamp (ns)."""
-        self.odometry.add(stamp, pose)
+    @property
+    def run(self) -> int:
+        """Number of the run of odometry."""
+        return self._first_run + self.odometry.jumps
+
+    def add_odometry(self, stamp: int, pose: PlanarPose, now: float) -> bool:
+        """Take in where odometry has the robot at a stamp (ns); tell whether it jumped there."""
         self._heard = now
+        return self.odometry.add(stamp, pose)
 
     def add(self, stamp: int, item: T, now: float) -> None:
         """Let a frame wait."""
@@ -81,7 +92,7 @@ class WaitingFrames(Generic[T]):
                 break
             self._waiting.popleft()
             if pose is not None or self.silent(now):
-                ready.append(PosedFrame(stamp, pose, item))
+                ready.append(PosedFrame(stamp, pose, item, self.run))
             else:
                 self.without += 1
         return ready

@@ -303,6 +303,23 @@ def test_a_stretch_is_recognised_in_one_before_it(session: Session) -> None:
     assert keyframe.closure.verification["plausibility"]["distance"] is None
 
 
+def test_after_a_jump_of_odometry_what_it_says_is_not_compared_across(session: Session) -> None:
+    """The circuit again, 500 m away by odometry: within a stretch that would be refused."""
+    detector = LoopDetector(Describer(), session, changed(plausibility=True, max_gap=60.0))
+    for step in range(10):
+        detector.wants(step * SECOND, pose(step), run=0)
+        drive(detector, range(step, step + 1))
+    moved = pose(4)._replace(x=pose(4).x + 500.0)
+    assert detector.wants(50 * SECOND, moved, run=1)
+    keyframe = detector.add_keyframe(50 * SECOND, moved, picture(4))
+    assert keyframe.new_stretch is not None
+    assert keyframe.new_stretch.reason is StretchReason.ODOMETRY_JUMP
+    assert keyframe.waypoint.along == 0.0
+    assert keyframe.closure is not None
+    assert keyframe.closure.match.number == 4
+    assert keyframe.closure.verification["plausibility"]["distance"] is None
+
+
 def test_a_frame_that_was_overtaken_is_let_go(session: Session) -> None:
     detector = LoopDetector(Describer(), session, PLAIN)
     drive(detector, range(3))

@@ -41,6 +41,25 @@ def test_a_jump_back_begins_a_new_stretch_of_another_clock() -> None:
     assert stretches.see(99 * SECOND) == "same"
 
 
+def test_another_run_of_odometry_begins_a_new_stretch_of_the_same_clock() -> None:
+    stretches = Stretches(max_gap=10.0)
+    stretches.see(0, run=4)
+    assert stretches.see(SECOND, run=4) == "same"
+    assert stretches.see(2 * SECOND, run=5) == "new"
+    assert stretches.current == Stretch(1, StretchReason.ODOMETRY_JUMP, 1.0, 0)
+    # Who knows nothing of runs goes on with the one there is.
+    assert stretches.see(2 * SECOND) == "same"
+    assert stretches.see(3 * SECOND, run=5) == "same"
+    # A late frame may be of the run before.
+    assert stretches.see(3 * SECOND - 1, run=4) == "late"
+    assert stretches.see(4 * SECOND, run=5) == "same"
+    # A gap says more: it is of the images, too.
+    assert stretches.see(60 * SECOND, run=6) == "new"
+    assert stretches.current is not None
+    assert stretches.current.reason is StretchReason.GAP
+    assert stretches.see(61 * SECOND, run=6) == "same"
+
+
 def test_a_frame_that_was_overtaken_is_late_and_changes_nothing() -> None:
     stretches = Stretches(max_gap=10.0)
     stretches.see(100 * SECOND)

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selavpr_ros.nodes.camera.odometry import CARRIED_ON, KEPT, WIDEST_GAP, OdometryBuffer
+from selavpr_ros.nodes.camera.odometry import (
+    CARRIED_ON,
+    FASTEST,
+    INEXACT,
+    KEPT,
+    WIDEST_GAP,
+    OdometryBuffer,
+)
 from selavpr_ros.planar_pose import PlanarPose
 
 SECOND = 1_000_000_000
@@ -104,3 +111,51 @@ def test_time_that_jumps_back_starts_anew() -> None:
     buffer.add(3 * SECOND, PlanarPose(2.0, 0.0, 0.0, 0.0))
     assert len(buffer) == 1
     assert buffer.newest == 3 * SECOND
+
+
+def test_a_jump_of_odometry_is_counted_and_nothing_is_interpolated_across_it() -> None:
+    buffer = OdometryBuffer()
+    for tenth in range(3):
+        assert not buffer.add(tenth * SECOND // 10, PlanarPose(0.1 * tenth, 0.0, 0.0, 0.0))
+    assert (buffer.jumps, buffer.jump) == (0, None)
+    assert buffer.add(3 * SECOND // 10, PlanarPose(60.2, -80.0, 0.0, 0.0))
+    assert (buffer.jumps, buffer.jump) == (1, "odometry jumped by 100.0 m within 0.10 s")
+    assert buffer.at(SECOND // 4) is None
+    assert buffer.at(SECOND // 10) is None  # in another frame than what comes
+    there = PlanarPose(60.3, -80.0, 0.0, 0.0)
+    assert buffer.guess_at(4 * SECOND // 10) == PlanarPose(60.2, -80.0, 0.0, 0.0)
+    assert not buffer.add(4 * SECOND // 10, there)
+    assert buffer.at(4 * SECOND // 10) == there
+    assert buffer.jumps == 1
+
+
+def test_a_jump_is_told_of_for_ten_seconds() -> None:
+    buffer = OdometryBuffer()
+    buffer.add(0, PlanarPose(0.0, 0.0, 0.0, 0.0))
+    far = PlanarPose(900.0, 0.0, 0.0, 0.0)
+    buffer.add(SECOND, far)
+    buffer.add(SECOND + KEPT, far)
+    assert buffer.jump == "odometry jumped by 900.0 m within 1.00 s"
+    buffer.add(SECOND + KEPT + 1, far)
+    assert (buffer.jumps, buffer.jump) == (1, None)
+
+
+@pytest.mark.parametrize("forget", ["clear", "time jumps back"])
+def test_a_jump_that_lies_in_another_time_is_not_told_of(forget: str) -> None:
+    buffer = OdometryBuffer()
+    buffer.add(100 * SECOND, PlanarPose(0.0, 0.0, 0.0, 0.0))
+    buffer.add(101 * SECOND, PlanarPose(900.0, 0.0, 0.0, 0.0))
+    if forget == "clear":
+        buffer.clear()
+    assert not buffer.add(3 * SECOND, PlanarPose(0.0, 0.0, 0.0, 0.0))  # nor is this a jump
+    assert (buffer.jumps, buffer.jump) == (1, None)
+
+
+@given(st.integers(0, 100), st.floats(0.0, 2.0))
+def test_as_far_as_a_robot_can_drive_is_no_jump(seconds: int, share: float) -> None:
+    buffer = OdometryBuffer()
+    buffer.add(0, PlanarPose(1.0, 2.0, 0.0, 0.0))
+    metres = share * FASTEST * (seconds + INEXACT)
+    # Height is often a barometer's, which does jump.
+    jumped = buffer.add(seconds * SECOND, PlanarPose(1.0, 2.0 + metres, 999.0, 3.0))
+    assert jumped == (share > 1.0) or share == pytest.approx(1.0)

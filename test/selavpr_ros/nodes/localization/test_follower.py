@@ -106,6 +106,17 @@ def test_where_odometry_is_silent_nothing_says_how_the_robot_moved(
     assert told[2].motion.dx == pytest.approx(1.0)
 
 
+def test_odometry_that_jumped_says_nothing_of_the_motion(
+    recorded: tuple[Follower, list[Any]],
+) -> None:
+    """A jump of 100 m would be a motion between images that come seconds apart."""
+    follow, told = recorded
+    follow.follow(2, 0, 105 * SECOND, [], PlanarPose(101.0, 2.0, 0.0, 0.0), run=1)
+    follow.follow(3, 0, 106 * SECOND, [], PlanarPose(102.0, 2.0, 0.0, 0.0), run=1)
+    assert [step.motion is None for step in told] == [True, False]
+    assert told[1].motion.dx == pytest.approx(1.0)
+
+
 def test_it_begins_anew_with_the_first_frame_after_those_that_were_forgotten(
     recorded: tuple[Follower, list[Any]],
 ) -> None:

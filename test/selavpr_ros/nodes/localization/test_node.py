@@ -420,6 +420,14 @@ def test_the_filter_follows_the_robot_past_a_look_alike_until_it_is_told_to_forg
         "^localised.*; the filter goes without odometry: .*set odom_frame",
         lambda: probe.publish("/odom", wrong),
     )
+    assert seen["odometry jumps"] == "0"
+    before = process.line_count
+    jumped = node.wait_for_status(
+        r"^localised.*; odometry jumped by .* m within 1\.00 s$",
+        lambda: probe.publish("/odom", odometry_message(1013, 900.0, 0.0)),
+    )
+    assert (jumped.level, values(jumped)["odometry jumps"]) == (b"\x01", "1")
+    assert process.wait_for_output(r"\[WARN\].*odometry jumped by ", before)
 
     # A simulation begins anew: the robot may be anywhere, whatever the stamps say.
     before = process.line_count

@@ -82,6 +82,19 @@ def test_odometry_that_begins_again_forgets_the_correction() -> None:
     assert correction.problem == "no pose yet"
 
 
+def test_a_jump_of_odometry_forgets_the_correction() -> None:
+    correction = correction_with_odometry(5 * SECOND, 6 * SECOND)
+    correction.add_pose(5 * SECOND, PlanarPose(0.0, 0.0, 0.0, 0.0))
+    assert correction.current is not None
+    assert correction.add_odometry(7 * SECOND, PlanarPose(900.0, 0.0, 0.0, 0.0))
+    assert (correction.current, correction.problem) == (None, "no pose yet")
+    # A pose of before says nothing of the frame that odometry is in now.
+    correction.add_pose(6 * SECOND, PlanarPose(1.0, 0.0, 0.0, 0.0))
+    assert correction.current is None
+    correction.add_pose(7 * SECOND, PlanarPose(2.0, 0.0, 0.0, 0.0))
+    assert correction.current == pytest.approx((-898.0, 0.0, 0.0, 0.0))
+
+
 def test_reset_and_forget() -> None:
     correction = correction_with_odometry(5 * SECOND, 6 * SECOND)
     correction.add_pose(5 * SECOND, PlanarPose(0.0, 0.0, 0.0, 0.0))

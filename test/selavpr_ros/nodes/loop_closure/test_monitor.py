@@ -122,5 +122,7 @@ def test_stretches_and_closures_in_words() -> None:
     assert describe_stretch(gap, 40) == "2, after a gap of 58.0 s, from keyframe 40 on"
     jump = Stretch(3, StretchReason.JUMP_BACK, -9.0, 1)
     assert describe_stretch(jump, 41) == "3, after time jumped back by 9.0 s, from keyframe 41 on"
+    odometry = Stretch(4, StretchReason.ODOMETRY_JUMP, 0.1, 1)
+    assert describe_stretch(odometry, 42) == "4, after odometry jumped, from keyframe 42 on"
     assert describe_stretch(Stretch(0, StretchReason.FIRST, 0.0, 0), 0).startswith("0, the first")
     assert describe_closure(closed()) == "keyframe 41 is at keyframe 3, similarity 0.83"

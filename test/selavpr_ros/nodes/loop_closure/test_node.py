@@ -402,6 +402,29 @@ def test_a_gap_and_a_jump_back_are_reported(
     assert (len(PlaceMap.load(own)), len(PlaceMap.load(Folder(f"{own}-2")))) == (5, 2)
 
 
+def test_a_jump_of_odometry_is_reported(
+    node: RemoteNode, probe: Probe, process: NodeProcess
+) -> None:
+    activate(node)
+    before = process.line_count
+    drive(node, range(3))
+    counted(node, odometry_jumps="0")
+    x, y, yaw = where(2)
+    see(node, pattern(3), START + 3, (x + 500.0, y, yaw))
+    assert process.wait_for_output(r"\[WARN\].*odometry jumped by 500\.0 m within 1\.00 s", before)
+    assert process.wait_for_output(
+        r"\[WARN\].*new stretch: 1, after odometry jumped, from keyframe 3 on", before
+    )
+    status = node.wait_for_status("4 keyframes.*; odometry jumped by 500.0 m within 1.00 s")
+    assert status.level == b"\x01"
+    counted(node, odometry_jumps="1", stretch="1, after odometry jumped, from keyframe 3 on")
+    # The session goes on after a deactivation, and odometry where it was.
+    assert node.deactivate()
+    assert node.activate()
+    see(node, pattern(4), START + 4, (x + 498.0, y, yaw))
+    counted(node, odometry_jumps="0", stretch="1, after odometry jumped, from keyframe 3 on")
+
+
 def test_without_odometry_keyframes_come_by_time(node: RemoteNode, probe: Probe) -> None:
     activate(node, odometry_timeout=0.0, keyframe_seconds=2.0)
     for seconds in (0, 2, 4):

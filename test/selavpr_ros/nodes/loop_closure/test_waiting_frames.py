@@ -52,7 +52,7 @@ def test_where_odometry_is_silent_frames_come_without_it() -> None:
     assert waiting.take(1.9) == []
     assert waiting.silent(2.0)
     waiting.add(2 * SECOND, "late", 2.0)
-    assert waiting.take(2.0 + LONGEST_WAIT) == [(2 * SECOND, None, "late")]
+    assert waiting.take(2.0 + LONGEST_WAIT) == [(2 * SECOND, None, "late", 0)]
     assert waiting.without == 1
     waiting.add_odometry(3 * SECOND, HERE, 3.0)
     assert not waiting.silent(3.5)
@@ -73,3 +73,16 @@ def test_after_a_jump_of_time_nothing_is_left() -> None:
     waiting.clear()
     waiting.add_odometry(0, HERE, 0.0)
     assert waiting.take(9.0) == []
+
+
+def test_where_odometry_jumps_another_run_begins() -> None:
+    waiting: WaitingFrames[str] = WaitingFrames(5.0, 0.0, run=3)
+    far = PlanarPose(500.0, 0.0, 0.0, 0.0)
+    assert not waiting.add_odometry(0, HERE, 0.0)
+    waiting.add(0, "before", 0.0)
+    assert [frame.run for frame in waiting.take(0.0)] == [3]
+    waiting.add(SECOND // 2, "between", 0.1)
+    waiting.add(SECOND, "after", 0.2)
+    assert waiting.add_odometry(SECOND, far, 0.2)
+    assert waiting.take(0.2) == [(SECOND, far, "after", 4)]
+    assert (waiting.without, waiting.run) == (1, 4)
