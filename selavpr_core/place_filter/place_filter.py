@@ -38,7 +38,7 @@ LEAST = 1e-7  # of all probability; less is forgotten
 BORN = 0.1  # share of "nowhere" that is looked for among the candidates of each independent look
 LEFT = 25.0  # m off the mapped ground after which the map is left
 POWER = 3  # of the excesses, so that the best candidates tell whether images show the same
-FOLLOWED = 60.0  # s for which a camera is followed without odometry and without a match
+FOLLOWED = 60.0  # s for which a camera is followed without odometry, or without support
 LEAST_SHARE = 1e-6  # of a look; the same picture once more differs by rounding
 NOVELTY = 0.5  # change of the candidates (1 - cosine) after which they are compared anew
 UNSHOWN = 0.999  # probability that a place needs to be sure of which no image has shown it well
@@ -57,7 +57,8 @@ class PlaceFilter:
     - the candidates' likelihood ratios (likelihood.py) raise hypotheses near them and lower the
       others, and correct their poses by probabilistic data association (correction.py);
     - candidates far from every hypothesis become hypotheses, out of the probability of "nowhere",
-      to which all others leak: a camera that was carried elsewhere is found again.
+      to which all others leak, faster while images do not show them (support.py): a camera that
+      was carried elsewhere is found again.
 
     Images that show the same as the one before say nothing new: the evidence of an image counts by
     how far its candidates have changed since the last one that counted in full. So a robot that
@@ -133,16 +134,30 @@ class PlaceFilter:
         """Move the hypotheses and return how far each went, [H] metres."""
         hypotheses = self._hypotheses
         before = hypotheses.means[:, :2].copy()
-        if motion is None or not self._plausible(motion, seconds):
-            hypotheses.drift(seconds, self.settings.speed)
-            gone = 1.0 - math.exp(-seconds / FOLLOWED)
-            self._nowhere += gone * float(hypotheses.weights.sum())
-            hypotheses.weights = hypotheses.weights * (1.0 - gone)
-        else:
+        if motion is not None and self._plausible(motion, seconds):
             hypotheses.move(motion, seconds, self.settings.speed)
+            if self._support.lost:
+                self._give_up(seconds)
+        else:
+            hypotheses.drift(seconds, self.settings.speed)
+            self._give_up(seconds)
         moved = hypotheses.means[:, :2] - before
         distances: Array = np.hypot(moved[:, 0], moved[:, 1])
         return distances
+
+    def _give_up(self, seconds: float) -> None:
+        """Take all hypotheses for less likely: nothing has said for `seconds` that they hold.
+
+        When none is likely any more, the next image counts in full, even if the camera stands: what
+        it shows was held against one place so far, and not yet used to find another.
+        """
+        hypotheses = self._hypotheses
+        likely = hypotheses.weights.max(initial=0.0) >= self.settings.candidate
+        gone = 1.0 - math.exp(-seconds / FOLLOWED)
+        self._nowhere += gone * float(hypotheses.weights.sum())
+        hypotheses.weights = hypotheses.weights * (1.0 - gone)
+        if likely and hypotheses.weights.max() < self.settings.candidate:
+            self._fresh = True
 
     def _plausible(self, motion: Motion, seconds: float) -> bool:
         if not all(math.isfinite(value) for value in motion):
@@ -245,11 +260,15 @@ class PlaceFilter:
         )
 
     def _tidy(self) -> None:
-        """Merge hypotheses that say the same, forget the least, and let all sum up to one."""
+        """Merge hypotheses that say the same, forget the least, and let all sum up to one.
+
+        Within the reach of a place no image tells them apart, however narrow they are.
+        """
         hypotheses = self._hypotheses
         sigmas = np.sqrt(0.5 * np.trace(hypotheses.covariances[:, :2, :2], axis1=1, axis2=2))
+        radii = np.maximum(1.5 * sigmas, self.places.typical_reach)
         turns = np.sqrt(hypotheses.covariances[:, 2, 2]) + 0.2
-        groups = group_by_distance(hypotheses.weights, hypotheses.means, 1.5 * sigmas, turns)
+        groups = group_by_distance(hypotheses.weights, hypotheses.means, radii, turns)
         merged = hypotheses.merged(groups)
         total = float(merged.weights.sum()) + self._nowhere
         merged.weights /= total

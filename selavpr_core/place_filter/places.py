@@ -27,7 +27,8 @@ class Places:
     the direction of the track or 0; yaw_sigmas `[N]` of these; looks `[N]` bool, whether the
     heading is known; along `[N, 2, 2]`, the part of a planar vector that lies along the track as a
     projection, half of the unit matrix where the track has no direction;
-    reaches `[N]` metres, one sigma of the area in which the place is seen; halves `[N]` metres,
+    reaches `[N]` metres, one sigma of the area in which the place is seen, typical_reach the middle
+    one of these; halves `[N]` metres,
     half the gap to the next place of the drive; sigmas `[N]` metres, of the positions; shares
     `[N]`, one over the number of places that show the same: they sum up to the number of distinct
     places, `distinct`.
@@ -65,8 +66,8 @@ class Places:
         self.halves = 0.5 * gaps
         self.reaches = np.sqrt((0.75 * gaps) ** 2 + VIEW_OFFSET**2)
         self.sigmas = _filled(position_sigmas, count, 0.0)
-        typical = float(np.median(self.reaches)) if count else 1.0
-        self.neighbours = Neighbours(self.positions[:, :2], 4.0 * typical)
+        self.typical_reach = float(np.median(self.reaches)) if count else 1.0
+        self.neighbours = Neighbours(self.positions[:, :2], 4.0 * self.typical_reach)
         self.shares = self._shares()
         self.distinct = max(float(self.shares.sum()), 1.0)
 

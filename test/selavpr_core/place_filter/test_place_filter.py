@@ -27,6 +27,24 @@ def faded(eyes: Eyes, x: float, lead: float) -> tuple[np.ndarray, np.ndarray, Mo
     return places, level + (similarities - level) * lead, Motion(2, 0, 0, 0.1, 0.01), 0.5
 
 
+def stand(
+    following: PlaceFilter,
+    places: np.ndarray,
+    similarities: np.ndarray,
+    looks: int,
+    odometry: bool = True,
+) -> list[Belief]:
+    """Two looks a second at the same, which differ by the noise of the camera."""
+    rng = np.random.default_rng(0)
+    still = Motion.between((0, 0, 0), (0, 0, 0)) if odometry else None
+    return [
+        following.update(
+            places, similarities + 0.003 * rng.standard_normal(len(places)), still, 0.5
+        )
+        for _ in range(looks)
+    ]
+
+
 @pytest.fixture
 def road() -> tuple[np.ndarray, np.ndarray]:
     return straight()
@@ -157,7 +175,7 @@ def test_a_place_that_no_image_shows_well_needs_more_to_be_sure(
         return following.update(*faded(eyes, x, lead))
 
     # Carried elsewhere: there it is likely before long.
-    ways = iter(np.arange(600, 700, 2.0))
+    ways = iter(np.arange(602, 700, 2.0))
     belief = look_at(next(ways), 0.6)
     while belief.probability < following.settings.localised or belief.place < 150:
         belief = look_at(next(ways), 0.6)
@@ -177,6 +195,30 @@ def test_what_no_image_shows_well_is_sure_in_the_end(road: tuple[np.ndarray, np.
     assert sure.probability >= UNSHOWN
     assert not sure.seen
     assert error(beliefs[-1], 720.0) < 3.0
+
+
+@pytest.mark.parametrize(("apart", "state"), [(2.0, "localised"), (60.0, "candidate")])
+def test_what_lies_within_the_reach_of_a_place_is_one_hypothesis(
+    road: tuple[np.ndarray, np.ndarray], apart: float, state: str
+) -> None:
+    """However narrow both are: no image of the place says which of them is right."""
+    following, eyes = PlaceFilter(*road), Eyes(*road)
+    means = np.zeros((2, 5))
+    means[:, 0] = 90.0, 90.0 + apart
+    following._hypotheses = Hypotheses(
+        np.array([0.96, 0.04]),
+        means,
+        np.tile(0.01 * np.eye(5), (2, 1, 1)),
+        np.zeros(2),
+        np.ones(2),
+        np.ones(2, bool),
+        np.zeros(2, bool),
+    )
+    following._nowhere = 0.0
+    places, similarities = eyes.look(90.0 + 0.5 * apart, 0.0)  # which speaks for both alike
+    belief = following.update(places, similarities, Motion.between((0, 0, 0), (0, 0, 0)), 0.5)
+    assert belief.state == state
+    assert error(belief, 90.0) < 1.5
 
 
 @pytest.mark.parametrize(("sure", "state"), [(0, "candidate"), (1, "localised")])
@@ -216,6 +258,42 @@ def test_a_robot_that_was_carried_elsewhere_is_found_again(
     assert any(found[:30])
     after = found.index(True)
     assert all(found[after:])
+
+
+def test_a_robot_that_was_carried_elsewhere_and_stands_there_is_sought_elsewhere(
+    road: tuple[np.ndarray, np.ndarray],
+) -> None:
+    following, eyes = PlaceFilter(*road), Eyes(*road)
+    assert drive(following, eyes, along(100, 180))[-1].state == "localised"
+    beliefs = stand(following, *eyes.look(600.0, 0.0), looks=120)  # for a minute
+    assert all(b.state == "candidate" for b in beliefs[LOOKS - 1 : 60])
+    assert error(beliefs[60], 180.0) < 10.0  # something may be in front of the camera
+    assert error(beliefs[-1], 600.0) < 10.0
+    assert all(b.state != "localised" for b in beliefs[LOOKS - 1 :])  # by a single view
+
+
+def test_without_odometry_a_robot_that_was_carried_elsewhere_and_stands_there_is_lost(
+    road: tuple[np.ndarray, np.ndarray],
+) -> None:
+    following, eyes = PlaceFilter(*road), Eyes(*road)
+    assert drive(following, eyes, along(100, 180), odometry=False)[-1].state == "localised"
+    beliefs = stand(following, *eyes.look(600.0, 0.0), looks=120, odometry=False)
+    assert beliefs[-1].state == "lost"
+
+
+def test_a_place_that_was_covered_for_minutes_is_known_at_once(
+    road: tuple[np.ndarray, np.ndarray],
+) -> None:
+    following, eyes = PlaceFilter(*road), Eyes(*road)
+    assert drive(following, eyes, along(100, 200))[-1].state == "localised"
+    rng = np.random.default_rng(1)
+    alike = rng.choice(len(road[1]), 100, replace=False)  # to the lorry in front of the camera
+    assert stand(following, alike, 0.3 + 0.05 * rng.standard_normal(100), 240)[-1].state == "lost"
+    look = eyes.look(200.0, 0.0)
+    assert PlaceFilter(*road).update(*look, None, 0.5).state == "lost"
+    belief = stand(following, *look, looks=1)[0]
+    assert belief.state == "candidate"
+    assert error(belief, 200.0) < 5.0
 
 
 def test_leaving_the_map_is_noticed(road: tuple[np.ndarray, np.ndarray]) -> None:
