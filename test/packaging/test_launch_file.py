@@ -153,3 +153,19 @@ def test_it_can_be_described_where_launch_is_installed(launch: Launch, project: 
     # Python's spelling is what many launch files pass on to those that they include.
     for name in ("use_sim_time", "autostart", "rviz"):
         assert {"true", "false", "True", "False"} <= set(arguments[name].choices or ())
+
+
+def test_a_node_that_is_ended_while_it_is_configured_is_not_activated() -> None:
+    pytest.importorskip("launch_ros", reason="needs launch_ros: it comes with ROS 2 alone")
+    from launch import LaunchContext
+
+    from selavpr_ros.nodes.ros.launching import lifecycle_node
+
+    context = LaunchContext()
+    context.launch_configurations.update(image="image", params_file="", use_sim_time="")
+    register, _, _ = lifecycle_node(context, "localization_node", {}, [])
+    (activate,) = register.event_handler.entities
+    assert len(activate.execute(context)) == 1
+    # Launch raised over a request that it could no longer send, and Ctrl-C gave code 1.
+    context._set_is_shutdown(True)
+    assert activate.execute(context) == []

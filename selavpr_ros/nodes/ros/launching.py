@@ -9,7 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from launch import LaunchContext
-from launch.actions import DeclareLaunchArgument, EmitEvent, RegisterEventHandler
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    OpaqueFunction,
+    RegisterEventHandler,
+)
+from launch.condition import Condition
 from launch.conditions import IfCondition
 from launch.events import matches_action
 from launch.substitutions import LaunchConfiguration
@@ -148,28 +154,27 @@ def lifecycle_node(
         output="screen",
     )
     autostart = IfCondition(LaunchConfiguration("autostart"))
+
+    def activate(context: LaunchContext) -> list[EmitEvent]:
+        # Ended while it is being configured, a node may still become inactive. To ask it for more
+        # then would raise in launch.
+        return [] if context.is_shutdown else [_request(node, Transition.TRANSITION_ACTIVATE)]
+
     activate_when_configured = RegisterEventHandler(
         OnStateTransition(
             target_lifecycle_node=node,
             # Not after `deactivate`, which leads to inactive too.
             start_state="configuring",
             goal_state="inactive",
-            entities=[
-                EmitEvent(
-                    event=ChangeState(
-                        lifecycle_node_matcher=matches_action(node),
-                        transition_id=Transition.TRANSITION_ACTIVATE,
-                    )
-                )
-            ],
+            entities=[OpaqueFunction(function=activate)],
         ),
         condition=autostart,
     )
-    configure = EmitEvent(
-        event=ChangeState(
-            lifecycle_node_matcher=matches_action(node),
-            transition_id=Transition.TRANSITION_CONFIGURE,
-        ),
-        condition=autostart,
-    )
+    configure = _request(node, Transition.TRANSITION_CONFIGURE, autostart)
     return [activate_when_configured, node, configure]
+
+
+def _request(node: LifecycleNode, transition: int, condition: Condition | None = None) -> EmitEvent:
+    """What asks the node for a transition."""
+    event = ChangeState(lifecycle_node_matcher=matches_action(node), transition_id=transition)
+    return EmitEvent(event=event, condition=condition)
