@@ -3,7 +3,7 @@
     python -m benchmarks.calibration --keep DIR     goes on where it was interrupted
 
 Towns of different kinds are rendered, and driven along all inner streets, there and back, a picture
-every 7 metres: for the map at noon in summer; on the same day in another lane, among other cars;
+every 2 metres: for the map at noon in summer; on the same day in another lane, among other cars;
 and, by another camera, on an afternoon in autumn and under clouds in spring. Each town in turn is
 left out of the map, and the rest is calibrated from its own places or by a drive. The thresholds
 are then put to the drives that took no part in that: through the mapped towns, and through the

@@ -20,7 +20,7 @@ from examples.streets.sprites import Season
 
 POSES = "poses.npy"
 _CROSSINGS = (3, 3)  # rows and columns: four inner streets
-_SPACING = 7.0  # metres between pictures
+_SPACING = 2.0  # metres between pictures, as `selavpr build-map` keeps them
 _CAMERA = Rig(height=1.6, sensor=Sensor(grain=1.5, vignette=0.1))
 _ANOTHER = Rig(height=1.5, pitch=0.01, yaw=-0.02, sensor=Sensor(warmth=0.1, quality=85))
 
