@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.localization.kidnapping import kidnapped, left_standing
 from benchmarks.localization.made_up import BESIDE, SECONDS, made_up_drive
 from benchmarks.localization.rendered import DRAWS, Rendered, load_rendered
 from benchmarks.localization.replay import (
@@ -18,12 +19,12 @@ from benchmarks.localization.replay import (
     Look,
     Place,
     figures,
-    kidnapped,
     on_map,
     pooled,
     with_filter,
     without_filter,
 )
+from selavpr_ros.progress import progress_bar
 from training.command import Parser
 
 # Frames: leaves, arrives.
@@ -32,6 +33,8 @@ JUMPS = (
     (80, 250), (130, 30), (180, 60), (230, 110), (280, 170),
 )  # fmt: skip
 FOLLOWED = 60  # frames before and after each
+ROUNDS = 3  # of the pictures of a stop, for one who stands there for a minute
+SEEDS = (33, 51, 52, 53)
 SELDOM = 2  # each second picture: one look a second
 FILTER, BLIND = "filter", "filter, no odometry"
 
@@ -42,11 +45,18 @@ def main(arguments: Sequence[str]) -> None:
     report: dict[str, Any] = {}
     rows: list[Row] = []
     if not options.made_up:
-        rendered = load_rendered(options.weights, options.seed, options.keep)
-        rows = _rendered(rendered)
+        towns = [load_rendered(options.weights, seed, options.keep) for seed in options.seeds]
+        draws = [draw for town in towns for draw in town]
+        with progress_bar("replaying", len(draws) * len(draws[0].drives), "drives") as bar:
+            rows = _rendered(draws, bar.update)
         report["rendered"] = {f"{row.drive}, {row.kind}": row.figures for row in rows}
-        report["kidnapping"] = _kidnapping(rendered[0])
-    made_up = [row for offset in BESIDE for row in _made_up(options.seed, options.places, offset)]
+        report["kidnapping"] = _kidnapping([town[0] for town in towns])
+        report["left standing"] = _left_standing([town[0] for town in towns])
+    roads = [DRAWS * seed + draw for seed in options.seeds for draw in range(DRAWS)]
+    with progress_bar("making up", len(BESIDE) * len(roads), "drives") as bar:
+        made_up = [
+            row for offset in BESIDE for row in _made_up(roads, options.places, offset, bar.update)
+        ]
     report["made up"] = {f"{row.drive}, {row.kind}": row.figures for row in made_up}
     report["all drives"] = _together([*rows, *made_up])
     report["places"] = options.places
@@ -77,7 +87,7 @@ def _compared(name: str, place: Place, drive: Drive, look: Callable[[int], Look]
     ]
 
 
-def _rendered(draws: Sequence[Rendered]) -> list[Row]:
+def _rendered(draws: Sequence[Rendered], progress: Callable[[], object]) -> list[Row]:
     rows = []
     for name in draws[0].drives:
         of_draws = []
@@ -87,17 +97,21 @@ def _rendered(draws: Sequence[Rendered]) -> list[Row]:
             answers = with_filter(place, seldom, lambda frame, look=look: look(SELDOM * frame))  # type: ignore[misc]
             row = Row(name, "filter, 1 look/s", answers, on_map(place, seldom))
             of_draws.append([*_compared(name, place, drive, look), row])
+            progress()
         rows += [_pooled(same) for same in zip(*of_draws, strict=True)]
     return rows
 
 
-def _made_up(seed: int, places: int, offset: float) -> list[Row]:
-    of_draws = []
-    for draw in range(DRAWS):
-        place, drive, look = made_up_drive(DRAWS * seed + draw, places, offset)
+def _made_up(
+    roads: Sequence[int], places: int, offset: float, progress: Callable[[], object]
+) -> list[Row]:
+    of_roads = []
+    for seed in roads:
+        place, drive, look = made_up_drive(seed, places, offset)
         looks = [look(frame) for frame in range(len(drive.positions))]  # in their order
-        of_draws.append(_compared(f"{offset:.0f} m beside", place, drive, looks.__getitem__))
-    return [_pooled(same) for same in zip(*of_draws, strict=True)]
+        of_roads.append(_compared(f"{offset:.0f} m beside", place, drive, looks.__getitem__))
+        progress()
+    return [_pooled(same) for same in zip(*of_roads, strict=True)]
 
 
 def _pooled(rows: Sequence[Row]) -> Row:
@@ -118,16 +132,47 @@ def _together(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _kidnapping(rendered: Rendered) -> dict[str, Any]:
-    drive, look = rendered.drives["again"], rendered.look("again")
-    found = [kidnapped(rendered.place, drive, look, *jump, FOLLOWED) for jump in JUMPS]
-    after = [one.found_after for one in found if one.found_after is not None]
+def _kidnapping(towns: Sequence[Rendered]) -> dict[str, Any]:
+    found = [
+        kidnapped(town.place, town.drives["again"], town.look("again"), *jump, FOLLOWED)
+        for town in towns
+        for jump in JUMPS
+    ]
     return {
         "jumps": len(found),
+        "false": sum(one.false for one in found),
+        **_spread([one.found_after for one in found]),
+    }
+
+
+def _left_standing(towns: Sequence[Rendered]) -> dict[str, Any]:
+    found = [
+        left_standing(
+            town.place,
+            town.drives["again"],
+            town.look("again"),
+            leaves,
+            FOLLOWED,
+            *town.standing(ROUNDS),
+        )
+        for town in towns
+        for leaves, _ in JUMPS
+    ]
+    return {
+        "jumps": len(found),
+        "here": sum(one.here for one in found),
+        "published": sorted(one.published for one in found),
+        **_spread([one.given_up_after for one in found]),
+    }
+
+
+def _spread(frames: Sequence[int | None]) -> dict[str, Any]:
+    """How often it came to that, and after how many frames: all, and in the median."""
+    after = sorted(number for number in frames if number is not None)
+    return {
         "found": len(after),
         "median_frames": float(np.median(after)) if after else None,
-        "frames": [one.found_after for one in found],
-        "false": sum(one.false for one in found),
+        "frames": after,
     }
 
 
@@ -138,11 +183,15 @@ def _table(report: Mapping[str, Any]) -> str:
         if part in report:
             lines += ["", part, *(_figures(name, one) for name, one in report[part].items())]
     if "kidnapping" in report:
-        one = report["kidnapping"]
+        one, left = report["kidnapping"], report["left standing"]
+        published = left["published"]
         lines += [
             "",
-            f"kidnapping: {one['found']} of {one['jumps']} found again, after "
-            f"{one['frames']} frames; {one['false']} false poses before",
+            f"kidnapping: {one['found']} of {one['jumps']} found again, {_range(one)};"
+            f" {one['false']} false poses before",
+            f"left standing: {left['found']} of {left['jumps']} old places given up,"
+            f" {_range(left)}; poses there: {np.median(published):g} in the median,"
+            f" {published[-1]} at most; in the end {left['here']} are likeliest where they are",
         ]
     lines += ["", f"made up: {report['places']} places, a look every {SECONDS} s"]
     return "\n".join(lines)
@@ -165,6 +214,13 @@ def _figures(name: str, one: Mapping[str, Any]) -> str:
     )
 
 
+def _range(one: Mapping[str, Any]) -> str:
+    if not one["frames"]:
+        return "after none"
+    least, most = one["frames"][0], one["frames"][-1]
+    return f"after {least} to {most} frames, {one['median_frames']:g} in the median"
+
+
 def _number(value: float | None, scale: float, unit: str, digits: int = 1) -> str:
     return "-" if value is None else f"{scale * value:.{digits}f}{unit}"
 
@@ -181,8 +237,9 @@ def _parser() -> Parser:
     )
     parser.add_argument("--weights", default="tiny", help="a name or a file; default: tiny")
     parser.add_argument(
-        "--seed", type=int, default=33, metavar="N", help="of the town and the road; default: 33"
-    )
+        "--seeds", type=int, nargs="+", default=SEEDS, metavar="N",
+        help=f"of the towns and the roads; default: {' '.join(map(str, SEEDS))}",
+    )  # fmt: skip
     parser.add_argument(
         "--keep", type=Path, metavar="DIR",
         help="keep the descriptions of the rendered pictures here, and take them from here",

@@ -18,7 +18,8 @@ from selavpr_ros.progress import progress_bar
 from training.errors import EvaluationError
 
 MAP = ("map first", "map second")
-QUERIES = ("again", "away and back", "other way")
+WAITS = "other way"  # on its way
+QUERIES = ("again", "away and back", WAITS)
 MAP_STRIDE = 2  # every second picture of these drives becomes a place
 MAP_SIGMA = 0.5  # m, of the map's positions
 LISTED = 100
@@ -34,6 +35,12 @@ class Rendered(NamedTuple):
     drives: dict[str, Drive]
     map_descriptors: NDArray[np.float32]
     descriptors: dict[str, NDArray[np.float32]]
+
+    def standing(self, rounds: int) -> tuple[list[Look], NDArray[np.float64]]:
+        """What is seen, over and over, where a drive waits on its way, and where that is."""
+        look, positions = self.look(WAITS), self.drives[WAITS].positions
+        still = np.flatnonzero((positions[1:] == positions[:-1]).all(axis=1))
+        return [look(int(frame)) for frame in still] * rounds, positions[still[0]]
 
     def look(self, name: str) -> Callable[[int], Look]:
         """Retrieval for the frames of a drive."""

@@ -17,7 +17,6 @@ Array = NDArray[np.float64]
 Look = tuple[NDArray[np.int64], Array]  # places and their similarities, best first
 
 FALSE = 25.0  # m, the field's convention for another place
-FOUND = 10.0  # m from the truth: found again after a kidnapping
 REGION = 5.991  # 95 % of a chi-squared variable of two degrees of freedom
 THRESHOLD = 0.5  # the node's
 ON_MAP = (10.0, math.radians(45.0))
@@ -164,37 +163,3 @@ def figures(answers: Answers, mapped: NDArray[np.bool_]) -> dict[str, float | in
 
 def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
-
-
-class Kidnapping(NamedTuple):
-    """Frames after which a right pose came, None where none did, and false poses before it."""
-
-    found_after: int | None
-    false: int
-
-
-def kidnapped(
-    place: Place, drive: Drive, look: Callable[[int], Look], leaves: int, arrives: int, most: int
-) -> Kidnapping:
-    """Carry the camera from one frame of a drive to another; odometry does not notice.
-
-    The drive is followed for `most` frames before and after.
-    """
-    following = place.new_filter()
-    frames = [*range(max(0, leaves - most), leaves), *range(arrives, arrives + most)]
-    false = 0
-    started = leaves - max(0, leaves - most)
-    for number, frame in enumerate(frames[: started + len(drive.positions) - arrives]):
-        here = number - started
-        motion = drive.motion(frame) if number and here != 0 else None
-        if here == 0:
-            motion = Motion.between((0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
-        step = float(drive.seconds[1] - drive.seconds[0]) if number else 0.0
-        belief = following.update(*look(frame), motion, step)
-        if here < 0 or belief.state != "localised":
-            continue
-        error = float(np.hypot(*(belief.position - drive.positions[frame])[:2]))
-        if error <= FOUND:
-            return Kidnapping(here + 1, false)
-        false += error > FALSE
-    return Kidnapping(None, false)

@@ -23,7 +23,7 @@ def test_made_up_figures_are_printed_for_scripts(
     monkeypatch.setattr(command, "BESIDE", (1.0,))
     monkeypatch.setattr(command, "DRAWS", 2)
     monkeypatch.setattr(made_up, "FRAMES", 60)
-    assert run(command.main, ["--made-up", "--places", "500", "--json"]) == 0
+    assert run(command.main, ["--made-up", "--seeds", "33", "--places", "500", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert "rendered" not in report
     assert report["places"] == 500
@@ -49,7 +49,7 @@ def test_kept_descriptions_are_replayed(
     monkeypatch.setattr(command, "JUMPS", ((40, 100),))
     monkeypatch.setattr(command, "BESIDE", ())
     monkeypatch.setattr(rendered, "DRAWS", 1)
-    monkeypatch.setattr(rendered, "QUERIES", ("again",))
+    monkeypatch.setattr(rendered, "QUERIES", ("again", "other way"))
     # As a camera would have it that sees where it is, in 64 dimensions.
     columns = {}
     waves = np.random.default_rng(0).normal(0, 0.12, (2, 32))
@@ -63,11 +63,12 @@ def test_kept_descriptions_are_replayed(
         columns[f"{name}/head"] = frames.headings
         columns[f"{name}/stamps"] = frames.stamps
     np.savez(tmp_path / "town3-0123456789ab.npz", **columns)
-    assert run(command.main, ["--seed", "3", "--keep", str(tmp_path)]) == 0
+    assert run(command.main, ["--seeds", "3", "--keep", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     assert "again, filter, 1 look/s" in printed
     assert "all drives" in printed
     assert "kidnapping: 1 of 1 found again" in printed
+    assert "left standing: 1 of 1 old places given up" in printed
 
 
 def test_a_town_has_few_fronts_on_all_of_its_lots(town: World) -> None:

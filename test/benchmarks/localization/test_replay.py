@@ -10,7 +10,6 @@ from benchmarks.localization.replay import (
     Drive,
     Place,
     figures,
-    kidnapped,
     on_map,
     pooled,
     with_filter,
@@ -97,14 +96,3 @@ def test_the_filter_is_replayed_beside_single_images() -> None:
     assert filtered.probabilities[20:].min() >= 0.9
     assert np.isnan(single.probabilities).all()
     assert figures(single, on_map(place, drive))["stated"] is None
-
-
-def test_a_kidnapping_ends_when_a_right_pose_comes() -> None:
-    place, drive, eyes = made(20, 580)
-    looks = [eyes.look(x, y) for x, y, _ in drive.positions]
-    found = kidnapped(place, drive, looks.__getitem__, leaves=60, arrives=180, most=50)
-    assert found.found_after is not None
-    assert 1 < found.found_after <= 50
-    assert found.false <= found.found_after
-    never = kidnapped(place, drive, looks.__getitem__, leaves=60, arrives=180, most=1)
-    assert never.found_after is None
