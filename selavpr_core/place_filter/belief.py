@@ -23,8 +23,8 @@ class Belief:
     float64, metres. yaw: radians, counter-clockwise from x; nan where unknown. covariance:
     `[6, 6]` float64 of x, y, z, roll, pitch, yaw (REP-103); symmetric, positive definite; given
     that the best hypothesis is right. place: number of the place nearest to the position that
-    looks the same way. seen: whether an image has shown that place about as well as places usually
-    are, since it is likely, and the last ones still do.
+    looks the same way. seen: whether the last images show that place about as well as places
+    usually are.
     Position, yaw and covariance are nan, and place is -1, where there is no hypothesis at all.
     """
 

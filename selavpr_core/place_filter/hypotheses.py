@@ -35,9 +35,8 @@ class Hypotheses:
     weights: `[H]`. means: `[H, 5]` of x, y (metres), yaw (radians), the speed ahead (m/s), which
     takes the place of odometry where there is none, and the share by which the ways of odometry are
     too short: such an error lasts, and what it adds up to is no noise. covariances: `[H, 5, 5]`.
-    heights: `[H]` metres; their variances: `[H]`. shown: `[H]`, which an image has shown well
-    since they have been likely. sure: `[H]`, which were as good as certain once and have not been
-    doubted since.
+    heights: `[H]` metres; their variances: `[H]`. sure: `[H]`, which were as good as certain once
+    and have not been doubted since. followed: `[H]`, which was the likeliest at the last look.
     """
 
     weights: Array
@@ -45,8 +44,8 @@ class Hypotheses:
     covariances: Array
     heights: Array
     height_variances: Array
-    shown: NDArray[np.bool_]
     sure: NDArray[np.bool_]
+    followed: NDArray[np.bool_]
 
     @classmethod
     def none(cls) -> Hypotheses:
@@ -66,8 +65,8 @@ class Hypotheses:
             self.covariances[wanted],
             self.heights[wanted],
             self.height_variances[wanted],
-            self.shown[wanted],
             self.sure[wanted],
+            self.followed[wanted],
         )
 
     def joined(self, others: Hypotheses) -> Hypotheses:
@@ -78,8 +77,8 @@ class Hypotheses:
             np.concatenate([self.covariances, others.covariances]),
             np.concatenate([self.heights, others.heights]),
             np.concatenate([self.height_variances, others.height_variances]),
-            np.concatenate([self.shown, others.shown]),
             np.concatenate([self.sure, others.sure]),
+            np.concatenate([self.followed, others.followed]),
         )
 
     def move(self, motion: Motion, seconds: float, speed_sigma: float) -> None:
@@ -170,7 +169,7 @@ class Hypotheses:
     def merged(self, groups: Indices) -> Hypotheses:
         """Merge those with the same number in `groups` [H] (0 to G - 1), keeping two moments.
 
-        The result is in the order of the groups; it is shown, or sure, where one of a group is.
+        The result is in the order of the groups; it is sure, or followed, where one of a group is.
         """
         count = int(groups.max(initial=-1)) + 1
         total: Array = np.bincount(groups, self.weights, count).astype(np.float64)
@@ -197,8 +196,8 @@ class Hypotheses:
             covariances.reshape(count, STATES, STATES),
             heights,
             shares @ height_spread,
-            np.bincount(groups, self.shown, count) > 0,
             np.bincount(groups, self.sure, count) > 0,
+            np.bincount(groups, self.followed, count) > 0,
         )
 
 

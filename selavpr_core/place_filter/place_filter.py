@@ -41,7 +41,6 @@ POWER = 3  # of the excesses, so that the best candidates tell whether images sh
 FOLLOWED = 60.0  # s for which a camera is followed without odometry, or without support
 LEAST_SHARE = 1e-6  # of a look; the same picture once more differs by rounding
 NOVELTY = 0.5  # change of the candidates (1 - cosine) after which they are compared anew
-UNSHOWN = 0.999  # probability that a place needs to be sure of which no image has shown it well
 GAP_SHARE = 0.1  # of half the gap between places, by which poses between them may stay off
 TILT_SIGMA = 0.1  # rad; roll and pitch are not observed
 UNKNOWN_YAW_VARIANCE = math.pi**2
@@ -125,7 +124,7 @@ class PlaceFilter:
             self._weigh(ratios, standing, share, around)
             self._bear(listed, ratios[listed] ** share, share)
             self._tidy()
-        self._doubt(self._lead(listed, alike), max(seconds, 0.0))
+        self._doubt(self._lead(listed, alike), max(seconds, 0.0), _part(share))
         return self._belief()
 
     # --- motion
@@ -222,8 +221,7 @@ class PlaceFilter:
         raised = np.maximum(gains, 0.0)
         certain = np.minimum(np.bincount(numbers, raised, count) / evidence, 1.0)
         pointing = np.where(raised > 0.0, nearby.nearness * standing[near], 0.0)
-        part = min(share / (NOVELTY / (2.0 - NOVELTY)), 1.0)
-        correct(hypotheses, self.places, nearby, pointing, certain, part)
+        correct(hypotheses, self.places, nearby, pointing, certain, _part(share))
 
     def _bear(self, listed: Indices, ratios: Array, share: float) -> None:
         """Make hypotheses of candidates, out of the probability of being nowhere."""
@@ -289,23 +287,21 @@ class PlaceFilter:
         middle = 0.5 * (ascending[(count - 1) // 2] + ascending[count // 2])
         return float(similarities[near].max(initial=-1.0) - middle)
 
-    def _doubt(self, lead: float, seconds: float) -> None:
+    def _doubt(self, lead: float, seconds: float, part: float) -> None:
         """Note which hypothesis has become as good as certain, or is so no longer.
 
-        lead: of the places around the likeliest; nan where the image says nothing.
+        lead: of the places around the likeliest; nan where the image says nothing. part: of an
+        independent look, 0 to 1, that the image is.
         """
         hypotheses = self._hypotheses
-        likely = hypotheses.weights >= self.settings.candidate
-        hypotheses.shown &= likely
-        if math.isfinite(lead) and self._support.shows(lead):
-            hypotheses.shown |= likely  # it is the only one, as others have less than half
-        usual, unshown = self.settings.localised, max(UNSHOWN, self.settings.localised)
-        needed = np.where(hypotheses.shown, usual, unshown)
-        needed = np.where(hypotheses.sure, self.settings.doubted, needed)
+        needed = np.where(hypotheses.sure, self.settings.doubted, self.settings.localised)
         hypotheses.sure = hypotheses.weights >= needed
         if math.isfinite(lead):
             best = int(np.argmax(hypotheses.weights))
-            self._support.look(lead, bool(hypotheses.sure[best]), seconds)
+            if not hypotheses.followed[best]:
+                self._support.begin()
+                hypotheses.followed = np.arange(len(hypotheses)) == best
+            self._support.look(lead, bool(hypotheses.sure[best]), seconds, part)
 
     # --- answer
 
@@ -326,10 +322,10 @@ class PlaceFilter:
         if probability >= self.settings.candidate:
             sigma = math.sqrt(float(np.linalg.eigvalsh(covariance[:2, :2])[-1]))
             narrow = sigma <= self.settings.widest
-            certain = hypotheses.sure[best] and narrow and not self._support.lost
+            certain = hypotheses.sure[best] and narrow and self._support.seen
             state = "localised" if certain else "candidate"
-        seen = bool(hypotheses.shown[best]) and not self._support.lost
-        return Belief(state, min(probability, 1.0), position, yaw, covariance, place, seen)
+        probability = min(probability, 1.0)
+        return Belief(state, probability, position, yaw, covariance, place, self._support.seen)
 
     def _nearest(self, pose: Array) -> int:
         """The place nearest to a pose [3]; a radian of heading counts as ten metres."""
@@ -362,3 +358,8 @@ class PlaceFilter:
         covariance[5, 5] += map_places.yaw_sigmas[place] ** 2 + math.radians(3.0) ** 2
         covariance[5, 5] = min(covariance[5, 5], UNKNOWN_YAW_VARIANCE)
         return covariance
+
+
+def _part(share: float) -> float:
+    """Of an image that is as new as those that all others are compared with, the part it is."""
+    return min(share / (NOVELTY / (2.0 - NOVELTY)), 1.0)

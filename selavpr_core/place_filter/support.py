@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 SUPPORTING = 0.5  # share of the usual lead
-SHOWING = 0.8  # of it, with which one image shows a place well
 LEARNED = 0.1  # of a look's lead goes into the usual one
 LOOKS, SECONDS = 4, 1.0  # in a row without support, both of them, after which there is none
+WEAK = 0.65  # share of the usual lead that the last looks must have on average
+RECENT = 10.0  # independent looks, over which that is taken
+BEGINS = (
+    0.5  # that average of a pose that was not the likeliest before: four usual looks are enough
+)
+MOST = 1.5  # shares: one image that stands out by more makes up for no others
 
 
 class Support:
@@ -13,15 +18,15 @@ class Support:
 
     Likelihood ratios compare the places of one look with each other: a picture of elsewhere has
     places that it is most like, too, and where a pose covers several places, one of them is often
-    among these. A pose that was sure then stays likely for long. But the lead in similarity that
-    right places have lasts with camera, light and season; without it the camera sees something
-    else: what is in front of it, or another place. And a row of pictures of elsewhere, each a
-    little like the places along a road, makes a pose there as likely as right ones would; but few
-    of them have the lead.
+    among these. A pose that was sure then stays likely for long, and one on a road of repeated
+    fronts becomes likely by every second picture. But the lead in similarity that right places
+    have lasts with camera, light and season; where some looks in a row lack it, or many have less
+    of it, the camera sees something else: what is in front of it, or another place.
     """
 
     def __init__(self) -> None:
         self._usual = 0.0
+        self._recent = 1.0
         self._looks = 0
         self._seconds = 0.0
 
@@ -30,11 +35,16 @@ class Support:
         """Whether there was none for long."""
         return self._looks >= LOOKS and self._seconds >= SECONDS
 
-    def shows(self, lead: float) -> bool:
-        """Whether a look with this lead shows the place well; any does before one was sure."""
-        return lead >= SHOWING * self._usual
+    @property
+    def seen(self) -> bool:
+        """Whether the last images show the place about as well as places usually are."""
+        return not self.lost and self._recent >= WEAK
 
-    def look(self, lead: float, sure: bool, seconds: float) -> None:
+    def begin(self) -> None:
+        """Another pose than before has become the likeliest: what images showed was not of it."""
+        self._recent = BEGINS if self._usual > 0.0 else 1.0
+
+    def look(self, lead: float, sure: bool, seconds: float, part: float = 1.0) -> None:
         """Take in a look.
 
         Args:
@@ -42,7 +52,11 @@ class Support:
                 listed places, as a difference of similarities.
             sure: whether that pose is as good as certain; what is usual is learned from such looks.
             seconds: since the look before.
+            part: of an independent look that this one is, 0 to 1.
         """
+        if self._usual > 0.0:
+            share = min(max(lead / self._usual, 0.0), MOST)
+            self._recent += part / RECENT * (share - self._recent)
         if lead < SUPPORTING * self._usual:
             self._looks += 1
             self._seconds += seconds

@@ -84,7 +84,7 @@ class Unsettled:
         likely += describe_probability(self.probability)
         if self.state == "lost":
             return f"not localised: lost, at best {likely}"
-        unseen = "" if self.seen else ", but no image of late shows it well"
+        unseen = "" if self.seen else ", but the last images show it less than usual"
         sigma = f"sigma {self.estimate.position_sigma:.2f} m"
         return f"not localised: candidate, {likely}, {sigma}{unseen}"
 

@@ -85,9 +85,9 @@ def test_merging_keeps_weight_mean_and_covariance_across_the_turn_of_the_yaw() -
     means = np.array([[0, 0, 3.1, 1, 0], [1, 0.5, -3.1, 2, 0.1], [0.4, -1, 3.0, 0, 0]], float)
     roots = rng.normal(0, 0.3, (3, 5, 5))
     covariances = roots @ roots.transpose(0, 2, 1)
-    shown, sure = np.array([True, False, True]), np.array([True, False, False])
+    sure, followed = np.array([True, False, False]), np.array([False, False, True])
     merged = Hypotheses(
-        weights, means, covariances, np.array([0.0, 1, 2]), np.ones(3), shown, sure
+        weights, means, covariances, np.array([0.0, 1, 2]), np.ones(3), sure, followed
     ).merged(np.array([1, 1, 0]))
     np.testing.assert_allclose(merged.weights, [0.3, 0.7])
     np.testing.assert_allclose(merged.means[0], means[2])
@@ -103,8 +103,8 @@ def test_merging_keeps_weight_mean_and_covariance_across_the_turn_of_the_yaw() -
     np.testing.assert_allclose(merged.means[1], [*mean[:2], wrapped(mean[2]), *mean[3:]])
     np.testing.assert_allclose(merged.covariances[1], expected)
     assert merged.heights[1] == pytest.approx(share @ [0, 1])
-    assert merged.shown.tolist() == [True, True]
     assert merged.sure.tolist() == [False, True]
+    assert merged.followed.tolist() == [True, False]
 
 
 def test_groups_form_around_the_heaviest() -> None:

@@ -56,7 +56,7 @@ def test_shows_the_digits_that_tell_the_two_apart(
             Unsettled("candidate", 0.13, 87, "drive", HERE, 0.95, seen=False),
             "candidate",
             "not localised: candidate, place 87 of drive has probability 0.95, sigma 1.20 m, "
-            "but no image of late shows it well",
+            "but the last images show it less than usual",
         ),
         (
             Unsettled("lost", 0.83, 87, "drive", HERE, 0.12),
