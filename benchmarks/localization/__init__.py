@@ -17,9 +17,9 @@ all drives  All of the above together. Of a drive that keeps beside the mapped t
             drives on average.
 kidnapping  The rendered drives "again" go on elsewhere in the map at once, and odometry says
             nothing of it: frames until a right pose comes, and false poses before.
-left        The same, but where the camera comes to, it only stands, for a minute, and others drive
-standing    by: frames until the old place has less than half of the probability, and those in which
-            its pose was still published.
+left        The same, but where the camera comes to, more than 25 m away, it only stands, for a
+standing    minute, and others drive by: frames until the old place has less than half of the
+            probability, and those in which its pose was still published.
 
 Rendering takes twenty minutes on one core, all else two.
 

@@ -14,6 +14,7 @@ from benchmarks.localization.kidnapping import kidnapped, left_standing
 from benchmarks.localization.made_up import BESIDE, SECONDS, made_up_drive
 from benchmarks.localization.rendered import DRAWS, Rendered, load_rendered
 from benchmarks.localization.replay import (
+    FALSE,
     Answers,
     Drive,
     Look,
@@ -146,18 +147,15 @@ def _kidnapping(towns: Sequence[Rendered]) -> dict[str, Any]:
 
 
 def _left_standing(towns: Sequence[Rendered]) -> dict[str, Any]:
-    found = [
-        left_standing(
-            town.place,
-            town.drives["again"],
-            town.look("again"),
-            leaves,
-            FOLLOWED,
-            *town.standing(ROUNDS),
-        )
-        for town in towns
-        for leaves, _ in JUMPS
-    ]
+    found = []
+    for town in towns:
+        drive, look = town.drives["again"], town.look("again")
+        seen, stands = town.standing(ROUNDS)
+        for leaves, _ in JUMPS:
+            if (
+                np.hypot(*(drive.positions[leaves] - stands)[:2]) > FALSE
+            ):  # else it is no other place
+                found.append(left_standing(town.place, drive, look, leaves, FOLLOWED, seen, stands))
     return {
         "jumps": len(found),
         "here": sum(one.here for one in found),
