@@ -13,11 +13,9 @@ from contextlib import contextmanager
 from selavpr_core import __version__
 from selavpr_core.errors import SelaVPRError
 from selavpr_ros.cli import build_map, calibrate, convert_weights, map_tools, query
-from selavpr_ros.cli.main import INTERRUPTED
+from selavpr_ros.cli.exit_codes import FAILED, INTERRUPTED, TERMINATED
 from selavpr_ros.cli.options import Parser
-from selavpr_ros.cli.stopping import TERMINATED, Terminated, terminable
-
-FAILED = 2
+from selavpr_ros.cli.stopping import Terminated, terminable
 
 _OF_OUTPUT = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # errors that name no file
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-INTERRUPTED = 130  # what shells report for a program that SIGINT ended
+from selavpr_ros.cli.exit_codes import INTERRUPTED
 
 
 def main(arguments: list[str] | None = None) -> int:

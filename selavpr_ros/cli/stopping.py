@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-TERMINATED = 143  # what shells report for a program that SIGTERM ended
-
 
 class Terminated(BaseException):
     """SIGTERM came.

@@ -11,7 +11,7 @@ import pytest
 
 from selavpr_core.geodesy import Datum
 from selavpr_core.place_map import Calibration, MapWriter, ModelInfo, PlaceMap
-from selavpr_ros.cli import calibrate
+from selavpr_ros.cli.calibrate import command
 from selavpr_ros.cli.main import main
 from selavpr_ros.mapping.builder import build_map
 from selavpr_ros.nodes.localization.parameters import PARAMETERS
@@ -72,7 +72,7 @@ def bags(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def grey_map(bags: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(calibrate, "describer_for", lambda *_: grey())
+    monkeypatch.setattr(command, "describer_for", lambda *_: grey())
     shutil.copytree(bags / "grey", tmp_path / "grey")
     return tmp_path / "grey"
 
@@ -334,7 +334,7 @@ def test_a_cut_of_the_bag_of_the_map_is_no_second_drive(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every second image is a keyframe of the whole, and every other one of the cut."""
-    monkeypatch.setattr(calibrate, "describer_for", lambda *_: grey())
+    monkeypatch.setattr(command, "describer_for", lambda *_: grey())
     stamps = [START + t * SECOND // 4 for t in range(4 * 60)]
     images = [(stamp, picture(i, 96, 128)) for i, stamp in enumerate(stamps)]
     fixes = [(s, 55.7 + 1.05 * t / 111_353, 13.2, 40.0, 1.0) for t, s in enumerate(stamps)]
@@ -403,7 +403,7 @@ def test_bags_that_are_of_no_use(
 def test_other_weights_are_refused(
     campus: Path, bags: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(calibrate, "describer_for", lambda *_: grey())
+    monkeypatch.setattr(command, "describer_for", lambda *_: grey())
     assert run(campus, "--queries", bags / "tuesday") == 2
     assert "was made with other weights" in capsys.readouterr().err
 
@@ -468,14 +468,14 @@ def test_what_is_in_the_way_of_storing_is_told_before_the_work(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(calibrate, "_ask_bag", lambda *_: pytest.fail("the map was asked"))
+    monkeypatch.setattr(command, "_ask_bag", lambda *_: pytest.fail("the map was asked"))
     asked = (grey_map, "--queries", bags / "tuesday")
     with MapWriter(grey_map, *made_as(grey_map)):
         assert run(*asked) == 2
     assert "another program is writing" in capsys.readouterr().err
     assert run(*asked, "--picture", tmp_path / "none" / "curve.svg") == 2
     assert "curve.svg cannot be written" in capsys.readouterr().err
-    monkeypatch.setattr(calibrate.os, "access", lambda path, _: path != grey_map)
+    monkeypatch.setattr(command.os, "access", lambda path, _: path != grey_map)
     assert run(*asked) == 2
     assert f"the map {grey_map} cannot be written: its folder is" in capsys.readouterr().err
 

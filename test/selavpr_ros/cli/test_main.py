@@ -46,5 +46,9 @@ def test_little_is_imported_before_an_interrupt_is_one_line(project: Path) -> No
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=project, check=True
     )
     assert set(done.stdout.split()) <= {
-        "__future__", "selavpr_ros", "selavpr_ros.cli", "selavpr_ros.cli.main"
-    }  # fmt: skip
+        "__future__",
+        "selavpr_ros",
+        "selavpr_ros.cli",
+        "selavpr_ros.cli.exit_codes",
+        "selavpr_ros.cli.main",
+    }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,6 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selavpr_core.errors import MapError, SelaVPRError, StorageError
+from selavpr_ros.cli.calibrate.refusals import LEAST_WANTED, not_reached, nothing_asked
+from selavpr_ros.cli.calibrate.report import (
+    own_segments,
+    picture_title,
+    query_counts,
+    summary_lines,
+)
 from selavpr_ros.cli.options import (
     Parser,
     add_json_option,
@@ -30,9 +36,7 @@ if TYPE_CHECKING:
 
 PICTURE = "calibration.svg"
 REFUSED = "calibration-refused.svg"  # beside the picture of what the map has, which stays
-_LEAST_PLACES = 3  # of fewer, one is half of the map, whatever the radius
 _OF_MODEL = ("--weights", "--device", "--model-precision", "--batch-size")  # only queries need it
-LEAST_WANTED = 0.5  # precision: who is wrong more often than right needs no threshold, but a map
 
 _logger = logging.getLogger(__name__)
 
@@ -123,20 +127,20 @@ def _calibrate(place_map: PlaceMap, writer: MapWriter, options: argparse.Namespa
     else:
         asked, source = _ask_bag(place_map, options)
     if not asked.answers.inside.any():
-        raise SelaVPRError(_nothing_asked(place_map, asked, options))
+        raise SelaVPRError(nothing_asked(place_map, asked, options))
     if asked.own:
         _logger.warning(
             "%s is in %s already, as %s: it was asked for among the other segments; the bag of a"
             " drive that is not in the map is surer",
             options.queries,
             path,
-            _segments(asked),
+            own_segments(asked),
         )
     choice = choose_thresholds(asked.answers, options.wanted)
     calibration = _calibration(place_map, asked, choice, source, options)
     stored = choice.reached or (options.closest and choice.bound > 0)
-    title = _title(path, choice, options.wanted)
-    subtitle = f"{'' if stored else 'not stored; '}{source}; {_counts(asked)}"
+    title = picture_title(path, choice, options.wanted)
+    subtitle = f"{'' if stored else 'not stored; '}{source}; {query_counts(asked)}"
     svg = draw(asked.answers, choice, options.wanted, title, subtitle)
     picture: Path = options.picture or path / (PICTURE if stored else REFUSED)
     if not stored:
@@ -146,7 +150,7 @@ def _calibrate(place_map: PlaceMap, writer: MapWriter, options: argparse.Namespa
         except SelaVPRError as error:  # what was found out is told all the same
             curve = str(error)
         raise SelaVPRError(
-            f"{_not_reached(place_map, asked, choice, calibration, options)}, {curve}"
+            f"{not_reached(place_map, asked, choice, calibration, options)}, {curve}"
         )
     _write(picture, svg)
     writer.set_calibration(calibration)
@@ -167,7 +171,7 @@ def _calibrate(place_map: PlaceMap, writer: MapWriter, options: argparse.Namespa
             }
         )
     else:
-        print("\n".join(_lines(path, asked, choice, calibration, picture)))
+        print("\n".join(summary_lines(path, asked, choice, calibration, picture)))
 
 
 def _check_writable(path: Path, picture: Path | None) -> None:
@@ -242,7 +246,7 @@ def _ask_bag(place_map: PlaceMap, options: argparse.Namespace) -> tuple[Asked, s
                 stack.enter_context(_query_bar()),
                 compared,
             )
-    without = f", without {_segments(asked)}" if asked.own else ""
+    without = f", without {own_segments(asked)}" if asked.own else ""
     return asked, f"the drive {bag}{without}"
 
 
@@ -281,163 +285,6 @@ def _calibration(
         source=source,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
-
-
-def _nothing_asked(place_map: PlaceMap, asked: Asked, options: argparse.Namespace) -> str:
-    """Say why the map could not be asked anything, and what to do."""
-    from selavpr_ros.mapping.summary import counted
-
-    if asked.own:
-        return (
-            f"{options.queries} is in {place_map.path} already, as {_segments(asked)}: a drive must"
-            " not find itself, and no other segment shows what it sees; give the bag of another"
-            " drive, or leave --queries out to ask for the map's own places"
-        )
-    path, places = place_map.path, len(place_map)
-    own_places = options.queries is None
-    asked_for = "a place" if own_places else f"a frame of {options.queries}"
-    said = f"{path} cannot be asked for {asked_for}"
-    if places < _LEAST_PLACES:
-        return f"{said}: it has only {counted(places, 'place')}; add drives to the map"
-    if 2 * asked.crowded > asked.left_out:
-        return (
-            f"{said}: half of its {places} places lie within {4 * options.radius:g} m, so that too"
-            " few are left to stand for being elsewhere; add drives to the map, or give a smaller"
-            " --radius"
-        )
-    what = "shows no place again" if own_places else "has no place"
-    advice = "add drives to the map" if own_places else "give a drive along the places of the map"
-    return (
-        f"{said}: it {what} within {options.radius:g} m, looking the same way; {advice}, or give a"
-        " larger --radius"
-    )
-
-
-def _not_reached(
-    place_map: PlaceMap,
-    asked: Asked,
-    choice: Choice,
-    calibration: Calibration,
-    options: argparse.Namespace,
-) -> str:
-    """Say why the thresholds are not stored, how much is missing, and what to do."""
-    from selavpr_core.calibration import answers_needed, choose_thresholds, times_the_queries
-    from selavpr_core.place_map.calibration import least_bound
-    from selavpr_ros.mapping.summary import counted
-
-    wanted, answers = calibration.wanted_precision, asked.answers
-    drive = "a longer drive" if asked.kind == "drive" else "a second drive"
-    times = times_the_queries(answers, wanted)
-    if times is not None:
-        why = (
-            f"{_asked_for(asked, options)}, and again as if it did not show them:"
-            f" {len(answers)} queries are too few to show it"
-        )
-        advice = (
-            f"give {drive} with --queries: about {math.ceil(times * len(answers))} queries,"
-            " half of them from inside, would do if they are answered as well"
-        )
-    elif choice.bound > 0:
-        why = "no similarity and margin tell right from wrong that well"
-        advice = "add drives to the map"
-    else:
-        right = int(answers.right.sum())
-        why = (
-            f"{_asked_for(asked, options)}; {counted(right, 'answer')}"
-            f" {'is' if right == 1 else 'are'} right, and at least"
-            f" {answers_needed(wanted)} right ones are needed"
-        )
-        advice = f"give {drive} with --queries, or add drives to the map"
-    if choice.bound > 0:
-        shown = (
-            f"at best {_percent(choice.precision)} of {counted(choice.answered, 'answer')} are"
-            f" right, with 95 % confidence at least {_percent(choice.bound)}, and"
-            f" {_percent(least_bound(wanted))} are needed"
-        )
-        closest = ", or store what comes closest with --closest"
-    else:  # all thresholds are equally far from what is wanted
-        shown = "with 95 % confidence no precision at all is shown, so that nothing comes closest"
-        closest = ""
-    lower = math.floor(100 * choice.shown) / 100
-    if lower >= LEAST_WANTED:
-        recall = _percent(choose_thresholds(answers, lower).recall)
-        advice += f", or write --precision {lower:g}, which is reached with recall {recall}"
-    return (
-        f"{place_map.path}: a precision of {100 * wanted:g} % is not reached: {why}: {shown};"
-        f" {advice}{closest}; nothing was stored"
-    )
-
-
-def _asked_for(asked: Asked, options: argparse.Namespace) -> str:
-    """Say how many places or frames the map was asked for, and why it was not for the others."""
-    from selavpr_ros.mapping.summary import counted
-
-    number = len(asked.answers) - int(asked.answers.inside.sum())  # those inside are asked twice
-    total = number + asked.left_out
-    if options.queries is None:
-        of = f"its {counted(total, 'place')}"
-    else:
-        of = f"{counted(total, 'frame')} of {options.queries}"
-    unseen, radius = asked.left_out - asked.crowded, options.radius
-    reasons = []
-    if unseen:
-        reasons.append(f"{unseen} with no place within {radius:g} m that looks the same way")
-    if asked.crowded:
-        reasons.append(f"{asked.crowded} with half of the map within {4 * radius:g} m")
-    if not reasons:
-        return f"the map was asked for {of}"
-    return f"of {of} the map was asked for {number}, and not for {', '.join(reasons)}"
-
-
-def _lines(
-    path: Path, asked: Asked, choice: Choice, calibration: Calibration, picture: Path
-) -> list[str]:
-    from selavpr_ros.mapping.summary import counted
-
-    lines = [
-        f"map        {path}: {counted(calibration.places, 'place')}, mode {calibration.mode},"
-        f" {counted(calibration.candidates, 'candidate')}",
-        f"queries    {_counts(asked)}",
-        f"from       {calibration.source}",
-        f"threshold  similarity {calibration.similarity:.4f}, margin {calibration.margin:g}",
-        f"precision  {_percent(choice.precision)} of {counted(choice.answered, 'answer')} within"
-        f" {calibration.radius:g} m; with 95 % confidence at least {_percent(choice.bound)}",
-        f"recall     {_percent(choice.recall)} of the queries from inside",
-        f"stored     in {path}; the curve in {picture}",
-    ]
-    if not choice.reached:
-        wanted = f"{100 * calibration.wanted_precision:g} %"
-        lines.append(f"NOT REACHED: a precision of {wanted}; this is what comes closest")
-    return lines
-
-
-def _title(path: Path, choice: Choice, wanted: float) -> str:
-    """Say in the picture what was found; where the precision is not reached, that above all."""
-    name, recall = path.resolve().name, f"recall {_percent(choice.recall)}"
-    if not choice.reached:  # in the legend there are the similarity and the margin
-        return (
-            f"{name}: {100 * wanted:g} % NOT REACHED: precision {_percent(choice.precision)}, at"
-            f" least {_percent(choice.bound)}; {recall}"
-        )
-    return (
-        f"{name}: similarity {choice.similarity:.3f}, margin {choice.margin:g} give precision"
-        f" {_percent(choice.precision)}, {recall}"
-    )
-
-
-def _counts(asked: Asked) -> str:
-    inside = int(asked.answers.inside.sum())
-    said = f"{inside} from inside of the map, {len(asked.answers) - inside} from outside"
-    return f"{said}, {asked.left_out} left out" if asked.left_out else said
-
-
-def _segments(asked: Asked) -> str:
-    """Name the segments that are of the drive itself."""
-    return f"segment{'s' if len(asked.own) > 1 else ''} {', '.join(asked.own)}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
 
 
 def _write(picture: Path, svg: str) -> None:
