@@ -35,8 +35,8 @@ class Hypotheses:
     weights: `[H]`. means: `[H, 5]` of x, y (metres), yaw (radians), the speed ahead (m/s), which
     takes the place of odometry where there is none, and the share by which the ways of odometry are
     too short: such an error lasts, and what it adds up to is no noise. covariances: `[H, 5, 5]`.
-    heights: `[H]` metres; their variances: `[H]`. sure: `[H]`, which were as good as certain once
-    and have not been doubted since. followed: `[H]`, which was the likeliest at the last look.
+    heights: `[H]` metres; their variances: `[H]`. sure: `[H]`, which was as good as certain once
+    and has not been refuted since. followed: `[H]`, which was the likeliest at the last look.
     """
 
     weights: Array

@@ -97,6 +97,8 @@ class PlaceFilter:
         self._counted = 0.0  # novelty since then
         self._fresh = True
         self._support = Support()
+        self._believed = 0.0  # probability of the sure hypothesis when an image last supported it
+        self._way = math.inf  # metres since then; inf where odometry does not tell
 
     def update(
         self, places: ArrayLike, similarities: ArrayLike, motion: Motion | None, seconds: float
@@ -124,7 +126,10 @@ class PlaceFilter:
             self._weigh(ratios, standing, share, around)
             self._bear(listed, ratios[listed] ** share, share)
             self._tidy()
-        self._doubt(self._lead(listed, alike), max(seconds, 0.0), _part(share))
+        self._uncover(listed, alike)
+        if len(self._hypotheses):
+            best = int(np.argmax(self._hypotheses.weights))
+            self._doubt(best, self._lead(best, listed, alike), max(seconds, 0.0), _part(share))
         return self._belief()
 
     # --- motion
@@ -135,10 +140,12 @@ class PlaceFilter:
         before = hypotheses.means[:, :2].copy()
         if motion is not None and self._plausible(motion, seconds):
             hypotheses.move(motion, seconds, self.settings.speed)
+            self._way += max(motion.distance - motion.sigma, 0.0)  # standing still is noisy
             if self._support.lost:
                 self._give_up(seconds)
         else:
             hypotheses.drift(seconds, self.settings.speed)
+            self._way = math.inf
             self._give_up(seconds)
         moved = hypotheses.means[:, :2] - before
         distances: Array = np.hypot(moved[:, 0], moved[:, 1])
@@ -260,9 +267,12 @@ class PlaceFilter:
     def _tidy(self) -> None:
         """Merge hypotheses that say the same, forget the least, and let all sum up to one.
 
-        Within the reach of a place no image tells them apart, however narrow they are.
+        Within the reach of a place no image tells them apart, however narrow they are. One that is
+        sure is never forgotten: it may only be out of sight.
         """
         hypotheses = self._hypotheses
+        least = np.where(hypotheses.sure, 2.0 * LEAST, np.finfo(float).tiny)
+        hypotheses.weights = np.maximum(hypotheses.weights, least)
         sigmas = np.sqrt(0.5 * np.trace(hypotheses.covariances[:, :2, :2], axis1=1, axis2=2))
         radii = np.maximum(1.5 * sigmas, self.places.typical_reach)
         turns = np.sqrt(hypotheses.covariances[:, 2, 2]) + 0.2
@@ -270,38 +280,62 @@ class PlaceFilter:
         merged = hypotheses.merged(groups)
         total = float(merged.weights.sum()) + self._nowhere
         merged.weights /= total
-        order = np.argsort(-merged.weights, kind="stable")[:MOST]
+        order = np.argsort(-(merged.weights + merged.sure), kind="stable")[:MOST]
         order = order[merged.weights[order] >= LEAST]
         self._hypotheses = merged.only(order)
         self._nowhere = max(1.0 - float(self._hypotheses.weights.sum()), 0.0)
 
-    def _lead(self, listed: Indices, similarities: Array) -> float:
-        """By how much the places around the likeliest pose look more alike than the middle one."""
+    def _uncover(self, listed: Indices, similarities: Array) -> None:
+        """Give back what a place lost while it was out of sight, if the camera has stood there.
+
+        What was in front of the camera spoke against the place; that it shows the place again
+        speaks for it no more than any image of a place does, and once only while it stands.
+        """
         hypotheses = self._hypotheses
-        if not len(hypotheses) or not len(listed):
+        if not self._support.lost or self._way > self.places.typical_reach:
+            return
+        for number in np.flatnonzero(hypotheses.sure).tolist():  # one at most
+            if self._support.shows(self._lead(number, listed, similarities)):
+                others = 1.0 - hypotheses.weights[number]
+                scale = (1.0 - self._believed) / others if others > 0.0 else 1.0
+                self._nowhere *= scale
+                hypotheses.weights = hypotheses.weights * scale
+                hypotheses.weights[number] = self._believed
+                hypotheses.followed = np.arange(len(hypotheses)) == number
+                self._support.resume()
+
+    def _lead(self, number: int, listed: Indices, similarities: Array) -> float:
+        """By how much the places around a hypothesis look more alike than the middle one."""
+        if not len(listed):
             return math.nan
-        best = int(np.argmax(hypotheses.weights))
-        offsets = self.places.positions[listed, :2] - hypotheses.means[best, :2]
+        offsets = self.places.positions[listed, :2] - self._hypotheses.means[number, :2]
         near = (offsets**2).sum(axis=1) <= (2.0 * self.places.reaches[listed]) ** 2
         ascending, count = np.sort(similarities), len(similarities)
         middle = 0.5 * (ascending[(count - 1) // 2] + ascending[count // 2])
         return float(similarities[near].max(initial=-1.0) - middle)
 
-    def _doubt(self, lead: float, seconds: float, part: float) -> None:
+    def _doubt(self, best: int, lead: float, seconds: float, part: float) -> None:
         """Note which hypothesis has become as good as certain, or is so no longer.
 
-        lead: of the places around the likeliest; nan where the image says nothing. part: of an
-        independent look, 0 to 1, that the image is.
+        best: the likeliest. lead: of the places around it; nan where the image says nothing. part:
+        of an independent look, 0 to 1, that the image is.
         """
         hypotheses = self._hypotheses
-        needed = np.where(hypotheses.sure, self.settings.doubted, self.settings.localised)
-        hypotheses.sure = hypotheses.weights >= needed
-        if math.isfinite(lead):
-            best = int(np.argmax(hypotheses.weights))
-            if not hypotheses.followed[best]:
-                self._support.begin()
-                hypotheses.followed = np.arange(len(hypotheses)) == best
-            self._support.look(lead, bool(hypotheses.sure[best]), seconds, part)
+        certain = hypotheses.weights >= self.settings.localised
+        if certain.any():
+            hypotheses.sure = certain
+        elif self._support.supports(lead) and (
+            hypotheses.sure[best] or hypotheses.weights[best] >= self.settings.candidate
+        ):  # what is out of sight is not refuted
+            hypotheses.sure &= hypotheses.weights >= self.settings.doubted
+        if not math.isfinite(lead):
+            return
+        if not hypotheses.followed[best]:
+            self._support.begin()
+            hypotheses.followed = np.arange(len(hypotheses)) == best
+        if hypotheses.sure[best] and self._support.supports(lead):
+            self._believed, self._way = float(hypotheses.weights[best]), 0.0
+        self._support.look(lead, bool(hypotheses.sure[best]), seconds, part)
 
     # --- answer
 
@@ -322,7 +356,8 @@ class PlaceFilter:
         if probability >= self.settings.candidate:
             sigma = math.sqrt(float(np.linalg.eigvalsh(covariance[:2, :2])[-1]))
             narrow = sigma <= self.settings.widest
-            certain = hypotheses.sure[best] and narrow and self._support.seen
+            sure = hypotheses.sure[best] and probability >= self.settings.doubted
+            certain = sure and narrow and self._support.seen
             state = "localised" if certain else "candidate"
         probability = min(probability, 1.0)
         return Belief(state, probability, position, yaw, covariance, place, self._support.seen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 SUPPORTING = 0.5  # share of the usual lead
+SHOWING = 0.8  # of it, with which one look shows a place that was out of sight
 LEARNED = 0.1  # of a look's lead goes into the usual one
 LOOKS, SECONDS = 4, 1.0  # in a row without support, both of them, after which there is none
 WEAK = 0.65  # share of the usual lead that the last looks must have on average
@@ -27,6 +28,7 @@ class Support:
     def __init__(self) -> None:
         self._usual = 0.0
         self._recent = 1.0
+        self._recent_of_sure = 1.0  # when an image last supported a sure pose
         self._looks = 0
         self._seconds = 0.0
 
@@ -40,9 +42,21 @@ class Support:
         """Whether the last images show the place about as well as places usually are."""
         return not self.lost and self._recent >= WEAK
 
+    def supports(self, lead: float) -> bool:
+        """Whether a look with this lead supports the place; any does before one was sure."""
+        return lead >= SUPPORTING * self._usual
+
+    def shows(self, lead: float) -> bool:
+        """Whether one look with this lead is enough for a place that was sure before."""
+        return lead >= SHOWING * self._usual
+
     def begin(self) -> None:
         """Another pose than before has become the likeliest: what images showed was not of it."""
         self._recent = BEGINS if self._usual > 0.0 else 1.0
+
+    def resume(self) -> None:
+        """The sure pose, which was out of sight, is seen again."""
+        self._recent = self._recent_of_sure
 
     def look(self, lead: float, sure: bool, seconds: float, part: float = 1.0) -> None:
         """Take in a look.
@@ -57,10 +71,11 @@ class Support:
         if self._usual > 0.0:
             share = min(max(lead / self._usual, 0.0), MOST)
             self._recent += part / RECENT * (share - self._recent)
-        if lead < SUPPORTING * self._usual:
+        if not self.supports(lead):
             self._looks += 1
             self._seconds += seconds
             return
         self._looks, self._seconds = 0, 0.0
         if sure:
+            self._recent_of_sure = self._recent
             self._usual += (lead - self._usual) * (LEARNED if self._usual > 0.0 else 1.0)

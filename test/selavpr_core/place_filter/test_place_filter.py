@@ -274,19 +274,43 @@ def test_without_odometry_a_robot_that_was_carried_elsewhere_and_stands_there_is
     assert beliefs[-1].state == "lost"
 
 
-def test_a_place_that_was_covered_for_minutes_is_known_at_once(
-    road: tuple[np.ndarray, np.ndarray],
+@pytest.fixture
+def covered(road: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """What a lorry in front of the camera looks like."""
+    rng = np.random.default_rng(1)
+    return rng.choice(len(road[1]), 100, replace=False), 0.3 + 0.05 * rng.standard_normal(100)
+
+
+@pytest.mark.parametrize("looks", [1, LOOKS, 20, 240, 5000])
+def test_a_place_that_was_covered_while_the_camera_stood_is_known_at_once(
+    road: tuple[np.ndarray, np.ndarray], covered: tuple[np.ndarray, np.ndarray], looks: int
 ) -> None:
     following, eyes = PlaceFilter(*road), Eyes(*road)
     assert drive(following, eyes, along(100, 200))[-1].state == "localised"
-    rng = np.random.default_rng(1)
-    alike = rng.choice(len(road[1]), 100, replace=False)  # to the lorry in front of the camera
-    assert stand(following, alike, 0.3 + 0.05 * rng.standard_normal(100), 240)[-1].state == "lost"
-    look = eyes.look(200.0, 0.0)
-    assert PlaceFilter(*road).update(*look, None, 0.5).state == "lost"
+    here = eyes.look(200.0, 0.0)
+    before = stand(following, *here, looks=5)[-1]
+    assert before.state == "localised"
+    hidden = stand(following, *covered, looks)
+    if looks >= LOOKS:
+        assert hidden[-1].state == ("candidate" if looks <= 20 else "lost")
+    after = stand(following, *here, looks=2)
+    assert [b.state for b in after] == ["localised"] * 2
+    assert all(error(b, 200.0) < 5.0 for b in after)
+    assert after[0].probability <= before.probability + 0.01  # it was seen before
+
+
+def test_a_camera_that_was_covered_while_it_moved_has_to_look_again(
+    road: tuple[np.ndarray, np.ndarray], covered: tuple[np.ndarray, np.ndarray]
+) -> None:
+    following, eyes = PlaceFilter(*road), Eyes(*road)
+    assert drive(following, eyes, along(100, 200))[-1].state == "localised"
+    for _ in range(240):
+        following.update(*covered, Motion(0.5, 0.0, 0.0, 0.02, 0.002), 0.5)
+    look = eyes.look(320.0, 0.0)
     belief = stand(following, *look, looks=1)[0]
     assert belief.state == "candidate"
-    assert error(belief, 200.0) < 5.0
+    assert error(belief, 320.0) < 5.0
+    assert PlaceFilter(*road).update(*look, None, 0.5).state == "lost"  # it remembers all the same
 
 
 def test_leaving_the_map_is_noticed(road: tuple[np.ndarray, np.ndarray]) -> None:
