@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from nav_msgs.msg import Odometry
@@ -15,6 +16,7 @@ class OdometryInput:
 
     Attributes:
         problem: why the last message was not used, in one line; None where it was.
+        heard: when the last one came that was used, by time.monotonic(); None before the first.
     """
 
     def __init__(
@@ -30,6 +32,7 @@ class OdometryInput:
         self._check = check
         self._take = take
         self.problem: str | None = None
+        self.heard: float | None = None
 
     def hear(self, message: Odometry) -> None:
         """Take in a message."""
@@ -41,4 +44,5 @@ class OdometryInput:
             self.problem = f"odometry cannot be used: {error}"
             return
         self.problem = None
+        self.heard = time.monotonic()
         self._take(stamp_nanoseconds(message.header.stamp), pose)

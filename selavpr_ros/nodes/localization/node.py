@@ -359,6 +359,8 @@ class LocalizationNode(CameraNode[Settings]):
         status = self._monitor.status(situation, received, dropped, self._now(), time.monotonic())
         if self._state == "active" and self._needs_odometry:
             status.values["odometry jumps"] = str(self._correction.odometry.jumps)
+            if self._odometry.heard is None:
+                status.values["odometry"] = "none was heard"
         return status
 
     def _amiss(self) -> Iterator[str]:
@@ -368,14 +370,24 @@ class LocalizationNode(CameraNode[Settings]):
             problem = self._odometry.problem or self._correction.problem
             if problem is not None:
                 yield f"no transform: {problem}"
-        elif settings.filter == "sequence" and self._odometry.problem is not None:
-            yield f"the filter goes without odometry: {self._odometry.problem}"
+        elif settings.filter == "sequence":
+            problem = self._odometry.problem or self._odometry_stopped()
+            if problem is not None:
+                yield f"the filter goes without odometry: {problem}"
         if self._needs_odometry and self._correction.odometry.jump is not None:
             yield self._correction.odometry.jump
         if settings.filter == "none" and self._recognizer is not None:
             problem = self._recognizer.thresholds(settings).problem
             if problem is not None:
                 yield problem
+
+    def _odometry_stopped(self) -> str | None:
+        """Say that odometry, which was heard, has come to an end; a robot may do without any."""
+        heard = self._odometry.heard
+        silence = 0.0 if heard is None else time.monotonic() - heard
+        if silence < self._settings.image_timeout:
+            return None
+        return f"none on {self.resolve_topic_name('odom')} for {describe_seconds(silence)}"
 
     def _publish_status(self, status: Status | None = None) -> None:
         """Publish diagnostics, and tell those who have waited too long for a frame."""

@@ -328,18 +328,22 @@ class LoopClosureNode(CameraNode[LoopSettings]):
 
     def _save_the_rest(self, timeout: float | None) -> bool:
         """Save what the last autosave did not have; False where the disk is still at it."""
-        if not self._settings.autosave_seconds:
-            return True
-        try:
-            # Behind whatever is being saved: that one may have begun before the last keyframe.
-            self._submit_autosave().exception(timeout)
-        except StillSaving:
-            return False
+        if self._settings.autosave_seconds:
+            try:
+                # Behind whatever is being saved: that may have begun before the last keyframe.
+                self._submit_autosave().exception(timeout)
+            except StillSaving:
+                return False
         session = self._loaded()[1]
         keeper = session.keeper
         if keeper.where is not None:  # which may be beside the folder asked for
             told = f"saved {keeper.saved} of {len(session)} keyframes, the last to {keeper.where}"
             self.get_logger().info(told)
+        unsaved = len(session) - keeper.saved
+        if unsaved:
+            how = "~/save_map saves them" if keeper.possible else "set save_to to a folder"
+            told = f"{unsaved} of {len(session)} keyframes are not saved, and lost when this ends"
+            self.get_logger().warning(f"{told}: {how}")
         return True
 
     # Diagnostics

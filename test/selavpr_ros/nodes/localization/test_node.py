@@ -427,6 +427,9 @@ def test_the_filter_follows_the_robot_past_a_look_alike_until_it_is_told_to_forg
         lambda: probe.publish("/odom", odometry_message(1013, 900.0, 0.0)),
     )
     assert (jumped.level, values(jumped)["odometry jumps"]) == (b"\x01", "1")
+    assert "odometry" not in values(jumped)
+    stopped = node.wait_for_status("^.*; the filter goes without odometry: none on /odom for ")
+    assert stopped.level == b"\x01"
     assert process.wait_for_output(r"\[WARN\].*odometry jumped by ", before)
 
     # A simulation begins anew: the robot may be anywhere, whatever the stamps say.

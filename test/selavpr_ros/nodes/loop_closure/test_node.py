@@ -294,6 +294,24 @@ def test_what_is_saved_survives_whatever_ends_the_process(
     assert len(PlaceMap.load(Folder(f"{own}-2"))) == 2
 
 
+def test_keyframes_that_are_lost_are_told(domain: int, probe: Probe) -> None:
+    plain = [part for name, value in PLAIN.items() for part in ("-p", f"{name}:={value}")]
+    process = NodeProcess(domain, ["-r", "__node:=losing", *plain], "", EXECUTABLE)
+    try:
+        node = RemoteNode(probe, "/losing", TASK)
+        assert node.configure(), process.output
+        assert node.activate()
+        probe.listen(node.topic("keyframe"), PoseStamped, 100)
+        drive(node, range(2))
+        assert process.stop(signal.SIGINT) == 0, process.output
+        assert "2 of 2 keyframes are not saved, and lost when this ends" in process.output
+        assert "set save_to to a folder" in process.output
+    finally:
+        process.close()
+        probe.unpublish("/image")
+        probe.unpublish("/odom")
+
+
 # Writes half of the second segment's file, and hangs.
 HELD_SAVE = """
 import time
