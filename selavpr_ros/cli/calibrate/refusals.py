@@ -34,9 +34,9 @@ def nothing_asked(place_map: PlaceMap, asked: Asked, options: argparse.Namespace
         return f"{said}: it has only {counted(places, 'place')}; add drives to the map"
     if 2 * asked.crowded > asked.left_out:
         return (
-            f"{said}: half of its {places} places lie within {4 * options.radius:g} m, so that too"
-            " few are left to stand for being elsewhere; add drives to the map, or give a smaller"
-            " --radius"
+            f"{said}: half of its {places} places lie within {4 * options.radius:g} m, four times"
+            " --radius, where all are hidden to stand for being elsewhere; add drives to the map,"
+            " or give a smaller --radius, within which answers must be right"
         )
     what = "shows no place again" if own_places else "has no place"
     advice = "add drives to the map" if own_places else "give a drive along the places of the map"
