@@ -41,6 +41,7 @@ POWER = 3  # of the excesses, so that the best candidates tell whether images sh
 FOLLOWED = 60.0  # s for which a camera is followed without odometry, or without support
 LEAST_SHARE = 1e-6  # of a look; the same picture once more differs by rounding
 NOVELTY = 0.5  # change of the candidates (1 - cosine) after which they are compared anew
+AGAIN = 0.8  # share of its lead with which a place shows again that was out of sight
 GAP_SHARE = 0.1  # of half the gap between places, by which poses between them may stay off
 TILT_SIGMA = 0.1  # rad; roll and pitch are not observed
 UNKNOWN_YAW_VARIANCE = math.pi**2
@@ -97,7 +98,9 @@ class PlaceFilter:
         self._counted = 0.0  # novelty since then
         self._fresh = True
         self._support = Support()
-        self._believed = 0.0  # probability of the sure hypothesis when an image last supported it
+        # Of the sure hypothesis, when an image last supported it:
+        self._believed = 0.0  # its probability
+        self._shown = 0.0  # the lead of the places around it
         self._way = math.inf  # metres since then; inf where odometry does not tell
 
     def update(
@@ -295,7 +298,8 @@ class PlaceFilter:
         if not self._support.lost or self._way > self.places.typical_reach:
             return
         for number in np.flatnonzero(hypotheses.sure).tolist():  # one at most
-            if self._support.shows(self._lead(number, listed, similarities)):
+            lead = self._lead(number, listed, similarities)
+            if lead >= AGAIN * self._shown and self._support.shows(lead):
                 others = 1.0 - hypotheses.weights[number]
                 scale = (1.0 - self._believed) / others if others > 0.0 else 1.0
                 self._nowhere *= scale
@@ -334,7 +338,8 @@ class PlaceFilter:
             self._support.begin()
             hypotheses.followed = np.arange(len(hypotheses)) == best
         if hypotheses.sure[best] and self._support.supports(lead):
-            self._believed, self._way = float(hypotheses.weights[best]), 0.0
+            self._believed, self._shown = float(hypotheses.weights[best]), lead
+            self._way = 0.0
         self._support.look(lead, bool(hypotheses.sure[best]), seconds, part)
 
     # --- answer

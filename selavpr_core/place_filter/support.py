@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 SUPPORTING = 0.5  # share of the usual lead
-SHOWING = 0.8  # of it, with which one look shows a place that was out of sight
 LEARNED = 0.1  # of a look's lead goes into the usual one
 LOOKS, SECONDS = 4, 1.0  # in a row without support, both of them, after which there is none
 WEAK = 0.65  # share of the usual lead that the last looks must have on average
@@ -47,8 +46,8 @@ class Support:
         return lead >= SUPPORTING * self._usual
 
     def shows(self, lead: float) -> bool:
-        """Whether one look with this lead is enough for a place that was sure before."""
-        return lead >= SHOWING * self._usual
+        """Whether looks with this lead would show a place well enough."""
+        return lead >= WEAK * self._usual
 
     def begin(self) -> None:
         """Another pose than before has become the likeliest: what images showed was not of it."""

@@ -299,6 +299,20 @@ def test_a_place_that_was_covered_while_the_camera_stood_is_known_at_once(
     assert after[0].probability <= before.probability + 0.01  # it was seen before
 
 
+def test_a_place_that_stands_out_less_than_others_is_known_again_too(
+    road: tuple[np.ndarray, np.ndarray], covered: tuple[np.ndarray, np.ndarray]
+) -> None:
+    following, eyes = PlaceFilter(*road), Eyes(*road)
+    assert drive(following, eyes, along(100, 200))[-1].state == "localised"
+    places, similarities, _, _ = faded(eyes, 200.0, 0.66)
+    before = stand(following, places, similarities, looks=5)[-1]
+    assert before.state == "localised"
+    assert stand(following, *covered, looks=240)[-1].state == "lost"
+    after = stand(following, places, similarities, looks=1)[0]
+    assert after.state == "localised"
+    assert after.probability == pytest.approx(before.probability)  # all of it is given back
+
+
 def test_a_camera_that_was_covered_while_it_moved_has_to_look_again(
     road: tuple[np.ndarray, np.ndarray], covered: tuple[np.ndarray, np.ndarray]
 ) -> None:

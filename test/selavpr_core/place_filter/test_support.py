@@ -26,7 +26,7 @@ def test_one_look_with_the_lead_is_enough_to_have_it_again() -> None:
 def test_half_of_the_usual_lead_supports_and_most_of_it_shows() -> None:
     support = watched([0.4] * 20)
     assert (support.supports(0.19), support.supports(0.21)) == (False, True)
-    assert (support.shows(0.31), support.shows(0.33)) == (False, True)
+    assert (support.shows(0.25), support.shows(0.27)) == (False, True)
     assert watched([]).supports(0.01)  # nothing is usual yet
 
 
