@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from torch.nn import functional
 
@@ -20,6 +20,7 @@ def patches_of(cell: int, grid: tuple[int, int], cells: tuple[int, int]) -> set[
     return {row * grid[1] + column for row in rows for column in columns}
 
 
+@example(grid=(7, 3), cells=(2, 3), share=1 / 3, seed=0)
 @given(grid=SIDES, cells=SIDES, share=st.floats(0.01, 1), seed=st.integers(0, 99))
 def test_whole_cells_are_kept(
     grid: tuple[int, int], cells: tuple[int, int], share: float, seed: int
@@ -33,7 +34,8 @@ def test_whole_cells_are_kept(
         assert all(expected.values())
         patches = kept.patches[image]
         assert patches.tolist() == sorted(set().union(*expected.values()))
-        assert len(patches) <= share * grid[0] * grid[1] or len(expected) == 1
+        most = share * (grid[0] * grid[1]) + 1e-9  # a third of 21 is 7, however it is rounded
+        assert len(patches) <= most or len(expected) == 1
         for inside, of_cell in zip(kept.inside[image], expected.values(), strict=True):
             assert set(patches[inside].tolist()) == of_cell
 
