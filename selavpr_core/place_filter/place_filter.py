@@ -171,8 +171,7 @@ class PlaceFilter:
     def _plausible(self, motion: Motion, seconds: float) -> bool:
         if not all(math.isfinite(value) for value in motion):
             return False
-        # Stamps are not exact: allow for a tenth of a second.
-        return motion.distance <= self.settings.fastest * (seconds + 0.1)
+        return not self.settings.jumped(motion.distance, seconds)
 
     def _leave(self, distances: Array, around: Pairs) -> None:
         """Give up hypotheses that have gone off the mapped ground, `distances` [H] metres on."""
@@ -401,5 +400,5 @@ class PlaceFilter:
 
 
 def _part(share: float) -> float:
-    """Of an image that is as new as those that all others are compared with, the part it is."""
+    """Of an independent look, the part (0 to 1) that an image with this share of novelty is."""
     return min(share / (NOVELTY / (2.0 - NOVELTY)), 1.0)

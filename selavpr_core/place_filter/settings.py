@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+INEXACT = 0.1  # s by which two stamps may be wrong
+
 
 @dataclass(frozen=True)
 class FilterSettings:
@@ -40,3 +42,7 @@ class FilterSettings:
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
         if not 0.0 < self.kidnapped < 0.5:
             raise ValueError(f"kidnapped must lie between 0 and 0.5, not {self.kidnapped}")
+
+    def jumped(self, metres: float, seconds: float) -> bool:
+        """Whether odometry that went so far in so long has jumped; stamps are not exact."""
+        return metres > self.fastest * (seconds + INEXACT)

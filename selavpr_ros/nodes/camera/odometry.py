@@ -12,8 +12,7 @@ from selavpr_ros.planar_pose import PlanarPose
 KEPT = 10_000_000_000  # ns of odometry that are remembered: longer than any inference takes
 WIDEST_GAP = 1_000_000_000  # ns between two odometry messages that may be interpolated across
 CARRIED_ON = 500_000_000  # ns after the newest pose for which it is guessed how the motion went on
-FASTEST = FilterSettings().fastest  # m/s: who says more has jumped
-INEXACT = 0.1  # s by which two stamps may be wrong
+ASSUMED = FilterSettings()  # of what odometry says, too: how fast a robot may be
 
 
 class OdometryBuffer:
@@ -52,7 +51,7 @@ class OdometryBuffer:
             elif self._entries:
                 before, last = self._entries[-1]
                 seconds, metres = (stamp - before) / 1e9, math.dist(last[:2], pose[:2])
-                jumped = metres > FASTEST * (seconds + INEXACT)
+                jumped = ASSUMED.jumped(metres, seconds)
                 if jumped:
                     self._entries.clear()
                     self.jumps += 1
